@@ -1,0 +1,4 @@
+@NullMarked
+package org.pviommu.abi;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package org.pviommu.natives;
+
+import org.jspecify.annotations.NullMarked;

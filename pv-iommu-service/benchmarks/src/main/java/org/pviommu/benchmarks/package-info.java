@@ -1,0 +1,4 @@
+@NullMarked
+package org.pviommu.benchmarks;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package org.pviommu.engine;
+
+import org.jspecify.annotations.NullMarked;

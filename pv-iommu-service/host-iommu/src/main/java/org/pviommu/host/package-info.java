@@ -1,0 +1,4 @@
+@NullMarked
+package org.pviommu.host;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package org.pviommu.server;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package org.pviommu.systemtests;
+
+import org.jspecify.annotations.NullMarked;
