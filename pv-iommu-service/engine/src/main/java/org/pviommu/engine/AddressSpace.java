@@ -1,15 +1,15 @@
 package org.pviommu.engine;
 
 import java.util.List;
-import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
+import org.pviommu.abi.IommuOp;
 
 /**
  * One translation of bus frames to guest frames, with its own flush state: the engine's table, its counterpart in the host
  * IOMMU, the gather of what was removed since the last flush, and the frames that are owed.
  *
- * <p>One writer at a time, who holds {@link #lock} for a whole batch; the guest's lock is taken inside it. Translations are
- * read without either. Ranges are inclusive.
+ * <p>One writer at a time, who holds the guest's lock for a whole batch. Translations are read without it. Ranges are
+ * inclusive.
  */
 public final class AddressSpace {
     /** A flush that fails is tried this often before the batch is told. */
@@ -19,8 +19,11 @@ public final class AddressSpace {
     private final int context;
     private final HostAddressSpace host;
     private final long lastBfn;
-    private final List<FrameRange> reserved;
-    private final ReentrantLock lock = new ReentrantLock();
+    private final BatchLog log;
+    private final SliceRecord flushRecord = new SliceRecord();
+    /** What the attached endpoints reserve; replaced as a whole when one comes or goes. */
+    private volatile List<FrameRange> reserved = List.of();
+
     private final ReaderGate readers = new ReaderGate();
     private final RadixTable table;
     private final IotlbGather gather = new IotlbGather();
@@ -31,13 +34,12 @@ public final class AddressSpace {
     /** Set when owed frames did not fit into {@link #owed}: then the table is searched for them after the flush. */
     private boolean owedOutsideList;
 
-    AddressSpace(
-            Guest guest, int context, HostAddressSpace host, TableMemory tables, long lastBfn, List<FrameRange> res) {
+    AddressSpace(Guest guest, int context, HostAddressSpace host, TableMemory tables, BatchLog log, long lastBfn) {
         this.guest = guest;
         this.context = context;
         this.host = host;
         this.lastBfn = lastBfn;
-        this.reserved = List.copyOf(res);
+        this.log = log;
         this.table = new RadixTable(tables, guest.tableQuota(), readers);
         this.owed = new OwedFrames(guest.policy().maxHeldFrames());
     }
@@ -70,6 +72,15 @@ public final class AddressSpace {
             }
         }
         return false;
+    }
+
+    /** Bus frames that nobody may map, inclusive ranges. */
+    public List<FrameRange> reserved() {
+        return reserved;
+    }
+
+    void setReserved(List<FrameRange> bfns) {
+        reserved = List.copyOf(bfns);
     }
 
     /** What {@code bfn} is translated to right now, without a lock; null when it is not. */
@@ -117,10 +128,6 @@ public final class AddressSpace {
         } finally {
             readers.exit(section);
         }
-    }
-
-    ReentrantLock lock() {
-        return lock;
     }
 
     Guest guest() {
@@ -178,6 +185,7 @@ public final class AddressSpace {
         }
         mappedPages.add(-pages);
         owedPages.add(pages);
+        guest.addMappedFrames(-pages);
         guest.addHeldFrames(pages);
     }
 
@@ -196,7 +204,7 @@ public final class AddressSpace {
             long slot = RadixTable.slot(leaf, bfn);
             long entry = RawMemory.getLong(slot);
             if (PageEntry.isMapped(entry)) {
-                RawMemory.putLong(slot, PageEntry.owed(entry));
+                RawMemory.putLong(slot, PageEntry.removed(entry, PageEntry.OWED));
                 owe(bfn, PageEntry.mfn(entry), 1);
             }
         }
@@ -219,6 +227,24 @@ public final class AddressSpace {
         return false;
     }
 
+    /**
+     * A flush that does not belong to a call's own end: asked for by the guest, by the bound on held frames, or before an
+     * endpoint or a region goes. Recorded before the frames are let go; nothing happens when nothing is owed.
+     */
+    boolean flushAndRelease() {
+        if (gather.isEmpty()) {
+            return true;
+        }
+        boolean flushed = flush();
+        flushRecord.set(
+                this, IommuOp.FLUSH, 0, 0, 0, 0, flushed ? SliceRecord.Flush.DONE : SliceRecord.Flush.FAILED);
+        log.commit(flushRecord);
+        if (flushed) {
+            releaseOwed();
+        }
+        return flushed;
+    }
+
     /** Step 6: drops the holds of all owed frames. Only after {@link #flush} said true. */
     void releaseOwed() {
         for (int run = 0; run < owed.runs(); run++) {
@@ -237,19 +263,95 @@ public final class AddressSpace {
         owedPages.add(-pages);
         long last = bfn + pages - 1;
         for (long next = bfn; next <= last; ) {
-            next = clearInOneLeaf(next, last);
+            next = releaseInOneLeaf(next, last, mfn + (next - bfn));
         }
     }
 
-    /** Empties the entries {@code [bfn, last]} as far as they lie in the leaf of {@code bfn}; the frame after them. */
-    private long clearInOneLeaf(long bfn, long last) {
+    /**
+     * Empties the owed entries {@code [bfn, last]} as far as they lie in the leaf of {@code bfn}; the bus frame after them. An
+     * entry that the call has mapped again, or removed again from another frame, is not touched. The leaf may be gone already
+     * when a bus frame is in the list twice.
+     */
+    private long releaseInOneLeaf(long bfn, long last, long mfn) {
         long leaf = table.leaf(bfn);
         long lastInLeaf = Math.min(last, bfn | (RadixTable.ENTRIES - 1));
+        if (leaf == 0) {
+            return lastInLeaf + 1;
+        }
         for (long next = bfn; next <= lastInLeaf; next++) {
-            RawMemory.putLong(RadixTable.slot(leaf, next), PageEntry.EMPTY);
+            long slot = RadixTable.slot(leaf, next);
+            long entry = RawMemory.getLong(slot);
+            if (PageEntry.isOwed(entry) && PageEntry.mfn(entry) == mfn + (next - bfn)) {
+                RawMemory.putLong(slot, PageEntry.EMPTY);
+            }
         }
         table.prune(lastInLeaf);
         return lastInLeaf + 1;
+    }
+
+    /**
+     * Takes back what a call mapped in place of something it had removed, because the flush that both needed has failed. The
+     * bus frame is then owed, and both frames stay held. False when the host refused to take one back.
+     */
+    boolean undoRemaps() {
+        boolean all = true;
+        for (int run = 0; run < owed.runs(); run++) { // grows by what is undone, which is not mapped any more
+            long first = owed.bfn(run);
+            long last = first + owed.pages(run) - 1;
+            for (long bfn = nextMapped(first, last); bfn >= 0; bfn = bfn == last ? -1 : nextMapped(bfn + 1, last)) {
+                all &= undoRemap(bfn);
+            }
+        }
+        return all;
+    }
+
+    private boolean undoRemap(long bfn) {
+        long removed = host.unmap(bfn, 1);
+        if (removed < 1) {
+            return false;
+        }
+        markOwed(bfn, 1);
+        if (removed > 1) {
+            oweUnasked(bfn + 1, removed - 1);
+        }
+        return true;
+    }
+
+    /** What the call removed is not fresh any more: from now on it is owed like everything else. */
+    void settleFresh() {
+        for (int run = 0; run < owed.runs(); run++) {
+            long first = owed.bfn(run);
+            for (long bfn = first; bfn < first + owed.pages(run); bfn++) {
+                long entry = table.entryForWriter(bfn);
+                if (PageEntry.isFresh(entry)) {
+                    RawMemory.putLong(RadixTable.slot(table.leaf(bfn), bfn), PageEntry.removed(entry, PageEntry.OWED));
+                }
+            }
+        }
+    }
+
+    /** The first bus frame in {@code [first, last]} that is mapped or owed, or -1. */
+    long nextOccupied(long first, long last) {
+        long bfn = table.nextBfnWithLeaf(first);
+        while (bfn >= 0 && bfn <= last) {
+            if (table.entryForWriter(bfn) != PageEntry.EMPTY) {
+                return bfn;
+            }
+            bfn = table.nextBfnWithLeaf(bfn + 1);
+        }
+        return -1;
+    }
+
+    /** The first bus frame in {@code [first, last]} that is mapped, or -1; in time bounded by the tables that exist. */
+    long nextMapped(long first, long last) {
+        long bfn = table.nextBfnWithLeaf(first);
+        while (bfn >= 0 && bfn <= last) {
+            if (PageEntry.isMapped(table.entryForWriter(bfn))) {
+                return bfn;
+            }
+            bfn = table.nextBfnWithLeaf(bfn + 1);
+        }
+        return -1;
     }
 
     private void releaseOwedInTable() {
@@ -264,14 +366,20 @@ public final class AddressSpace {
     /**
      * Takes back entries {@code [bfn, bfn + pages - 1]} that were set but that the host refused, and the holds on their
      * frames. Readers may have seen them, hence the grace period before the frames are let go.
+     *
+     * @param firstEntryBefore what the first entry was: empty, or removed by the same call; the others were empty
      */
-    void rollBackMap(long bfn, long mfn, long pages) {
-        long last = bfn + pages - 1;
-        for (long next = bfn; next <= last; ) {
-            next = clearInOneLeaf(next, last);
+    void rollBackMap(long bfn, long mfn, long pages, long firstEntryBefore) {
+        for (long i = pages - 1; i >= 0; i--) {
+            long leaf = table.leaf(bfn + i);
+            RawMemory.putLong(RadixTable.slot(leaf, bfn + i), i == 0 ? firstEntryBefore : PageEntry.EMPTY);
+            if (i == 0 || ((bfn + i) & (RadixTable.ENTRIES - 1)) == 0) {
+                table.prune(bfn + i); // all of the run in this leaf is taken back
+            }
         }
         readers.awaitReaders();
         guest.releaseFrames(mfn, pages);
+        guest.addMappedFrames(-pages);
         mappedPages.add(-pages);
     }
 
@@ -332,7 +440,7 @@ public final class AddressSpace {
         for (long bfn = firstBfn; bfn < firstBfn + pages; bfn++) {
             long slot = RadixTable.slot(table.leaf(bfn), bfn);
             long entry = RawMemory.getLong(slot);
-            RawMemory.putLong(slot, PageEntry.owed(entry));
+            RawMemory.putLong(slot, PageEntry.removed(entry, PageEntry.OWED));
             owe(bfn, PageEntry.mfn(entry), 1);
         }
     }

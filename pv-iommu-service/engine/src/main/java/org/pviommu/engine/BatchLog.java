@@ -3,7 +3,7 @@ package org.pviommu.engine;
 /**
  * Port: where every slice of a batch is recorded, with its outcome, before anything it released changes hands.
  *
- * <p>Called with the address space's lock held, so the order of records of one address space is the order of its changes.
+ * <p>Called with the guest's lock held, so the order of records of one guest is the order of its changes.
  */
 public interface BatchLog {
 

@@ -1,6 +1,5 @@
 package org.pviommu.engine;
 
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -49,8 +48,7 @@ public final class Engine implements AutoCloseable {
         retryTearDown(guestId);
         requireFree(guestId, endpoints);
         Guest guest = new Guest(guestId, policy, endpoints);
-        AddressSpace space = newAddressSpace(guest);
-        guest.setOwnSpace(space);
+        guest.addSpace(newAddressSpace(guest, 0));
         attachAll(guest);
         guests.put(guestId, guest);
         endpoints.forEach(endpoint -> endpointOwners.put(endpoint.endpointId(), guest));
@@ -71,11 +69,12 @@ public final class Engine implements AutoCloseable {
         }
     }
 
-    private AddressSpace newAddressSpace(Guest guest) {
-        List<FrameRange> reserved = new ArrayList<>();
-        for (EndpointDescriptor endpoint : guest.endpoints()) {
-            endpoint.reserved().forEach(region -> reserved.add(region.bfns()));
-        }
+    /**
+     * An empty address space of {@code guest}, known to nobody yet.
+     *
+     * @throws EngineException LIMIT without table memory, HOST when the host IOMMU refuses; its cause has the errno
+     */
+    AddressSpace newAddressSpace(Guest guest, int context) {
         HostAddressSpace hostSpace;
         try {
             hostSpace = host.createAddressSpace();
@@ -83,8 +82,7 @@ public final class Engine implements AutoCloseable {
             throw hostRefused("no address space for guest=" + guest.id(), e.errno());
         }
         try {
-            return new AddressSpace(
-                    guest, 0, hostSpace, tables, host.capabilities().lastBfn(), reserved);
+            return new AddressSpace(guest, context, hostSpace, tables, log, host.capabilities().lastBfn());
         } catch (EngineException e) {
             hostSpace.destroy();
             throw e;
@@ -97,14 +95,16 @@ public final class Engine implements AutoCloseable {
 
     /** All or none: a guest with half of its devices would learn of it by lost DMA only. */
     private static void attachAll(Guest guest) {
-        for (EndpointDescriptor endpoint : guest.endpoints()) {
-            int result = guest.attach(endpoint.endpointId());
-            if (result != 0) {
-                tearDown(guest);
-                throw hostRefused(
-                        "endpoint=0x" + Integer.toHexString(endpoint.endpointId()) + " not attached", -result);
+        guest.locked(() -> {
+            for (EndpointDescriptor endpoint : guest.endpoints()) {
+                int result = guest.attach(endpoint.endpointId(), guest.ownSpace());
+                if (result != 0) {
+                    tearDown(guest);
+                    throw hostRefused(
+                            "endpoint=0x" + Integer.toHexString(endpoint.endpointId()) + " not attached", -result);
+                }
             }
-        }
+        });
     }
 
     /**

@@ -2,13 +2,18 @@ package org.pviommu.engine;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A virtual machine, or a client that acts as one: its memory, its address spaces, its endpoints and its quotas.
  *
- * <p>Frame counts and quotas are changed under {@link #frameLock}, which is taken after the lock of an address space.
+ * <p>One lock for all of it, held for a batch: address spaces of one guest share its frames, its quotas and its bound on held
+ * frames, so they have little to gain from locks of their own, and a batch that reaches the bound can flush all of them
+ * without taking another lock. Guests do not share a lock.
  */
 public final class Guest {
     private final int id;
@@ -17,23 +22,45 @@ public final class Guest {
     private final TableQuota tableQuota;
     private final GuestMemoryMap memory = new GuestMemoryMap();
     private final GuestCounters counters = new GuestCounters();
-    private final ReentrantLock frameLock = new ReentrantLock();
+    private final ReentrantLock lock = new ReentrantLock();
     private final Counter mappedFrames = new Counter();
     private final Counter heldFrames = new Counter();
-    private @Nullable AddressSpace ownSpace;
+    /** By context number; null where there is none. Written under the lock, read by anybody. */
+    private final AtomicReferenceArray<@Nullable AddressSpace> spaces;
+
     private volatile boolean alive = true;
-    /** Endpoints whose DMA is translated now; under the locks. */
-    private final List<Integer> attached = new ArrayList<>();
+    /** Which address space translates an endpoint's DMA; an endpoint that is blocked is missing. */
+    private final Map<Integer, AddressSpace> attached = new ConcurrentHashMap<>();
 
     Guest(int id, GuestPolicy policy, List<EndpointDescriptor> endpoints) {
         this.id = id;
         this.policy = policy;
         this.endpoints = List.copyOf(endpoints);
         this.tableQuota = new TableQuota(policy.maxTablePages());
+        this.spaces = new AtomicReferenceArray<>(policy.maxContexts());
     }
 
-    void setOwnSpace(AddressSpace space) {
-        this.ownSpace = space;
+    void addSpace(AddressSpace space) {
+        spaces.set(space.context(), space);
+    }
+
+    void removeSpace(AddressSpace space) {
+        spaces.set(space.context(), null);
+    }
+
+    /** The lowest context number that is free, or -1. */
+    int freeContext() {
+        for (int context = 0; context < spaces.length(); context++) {
+            if (spaces.get(context) == null) {
+                return context;
+            }
+        }
+        return -1;
+    }
+
+    /** The address space with that number, or null. */
+    public @Nullable AddressSpace addressSpace(int context) {
+        return context < 0 || context >= spaces.length() ? null : spaces.get(context);
     }
 
     /** Its number. */
@@ -53,7 +80,7 @@ public final class Guest {
 
     /** Its address space number 0, which exists as long as the guest does. */
     public AddressSpace ownSpace() {
-        AddressSpace space = ownSpace;
+        AddressSpace space = spaces.get(0);
         if (space == null) {
             throw new IllegalStateException("guest=" + id + " has no address space yet");
         }
@@ -62,7 +89,14 @@ public final class Guest {
 
     /** All of its address spaces, by number. */
     public List<AddressSpace> addressSpaces() {
-        return List.of(ownSpace());
+        List<AddressSpace> all = new ArrayList<>();
+        for (int context = 0; context < spaces.length(); context++) {
+            AddressSpace space = spaces.get(context);
+            if (space != null) {
+                all.add(space);
+            }
+        }
+        return all;
     }
 
     /** Its registered memory, by frame number. */
@@ -110,7 +144,7 @@ public final class Guest {
             throw new EngineException(
                     EngineException.Kind.INVALID, "pages=" + pages + " but the memory has lengthBytes=" + lengthBytes);
         }
-        inAllLocks(() -> {
+        locked(() -> {
             requireAlive();
             requireRoom(firstMfn, pages);
             GuestRegion region = new GuestRegion(firstMfn, pages, guestMemory);
@@ -161,16 +195,15 @@ public final class Guest {
      * @throws EngineException NOT_FOUND when there is no such region, BUSY while a frame of it is held
      */
     public void unregisterMemory(long firstMfn, long pages) {
-        inAllLocks(() -> {
+        locked(() -> {
             GuestRegion region = memory.find(firstMfn);
             if (region == null || region.firstMfn() != firstMfn || region.pages() != pages) {
                 throw new EngineException(
                         EngineException.Kind.NOT_FOUND,
                         "no region with firstMfn=" + Long.toUnsignedString(firstMfn) + " pages=" + pages);
             }
-            AddressSpace space = ownSpace();
-            if (region.totalHolds() > 0 && !space.gather().isEmpty() && space.flush()) {
-                space.releaseOwed();
+            if (region.totalHolds() > 0) {
+                flushAllBut(null);
             }
             if (region.totalHolds() > 0) {
                 throw new EngineException(
@@ -181,55 +214,109 @@ public final class Guest {
         });
     }
 
-    private void inAllLocks(Runnable action) {
-        AddressSpace space = ownSpace();
-        space.lock().lock();
+    void locked(Runnable action) {
+        lock.lock();
         try {
-            frameLock.lock();
-            try {
-                action.run();
-            } finally {
-                frameLock.unlock();
-            }
+            action.run();
         } finally {
-            space.lock().unlock();
+            lock.unlock();
         }
     }
 
-    /** Lets an endpoint's DMA be translated by address space 0; 0 or the host's negative errno. */
-    int attach(int endpointId) {
-        int[] result = new int[1];
-        inAllLocks(() -> {
-            result[0] = ownSpace().host().attach(endpointId);
-            if (result[0] == 0) {
-                attached.add(endpointId);
+    /** Flushes and releases what is owed in any address space but {@code excepted}. Under the lock. */
+    void flushAllBut(@Nullable AddressSpace excepted) {
+        for (int context = 0; context < spaces.length(); context++) {
+            AddressSpace space = spaces.get(context);
+            if (space != null && space != excepted) {
+                space.flushAndRelease();
             }
-        });
-        return result[0];
+        }
+    }
+
+    /** The address space that translates the DMA of an endpoint, or null when the endpoint is blocked or not this guest's. */
+    public @Nullable AddressSpace attachment(int endpointId) {
+        return attached.get(endpointId);
+    }
+
+    /** The guest's endpoint with that number, or null. */
+    @Nullable EndpointDescriptor endpoint(int endpointId) {
+        for (EndpointDescriptor endpoint : endpoints) {
+            if (endpoint.endpointId() == endpointId) {
+                return endpoint;
+            }
+        }
+        return null;
+    }
+
+    /** Lets an endpoint's DMA be translated by {@code space}; 0 or the host's negative errno. Under the lock. */
+    int attach(int endpointId, AddressSpace space) {
+        int result = space.host().attach(endpointId);
+        if (result == 0) {
+            attached.put(endpointId, space);
+            space.setReserved(reservedBfns(space));
+        }
+        return result;
+    }
+
+    /** Blocks an endpoint; 0 or the host's negative errno. Under the lock. */
+    int detach(int endpointId) {
+        AddressSpace space = attached.get(endpointId);
+        if (space == null) {
+            return 0;
+        }
+        int result = space.host().detach(endpointId);
+        if (result == 0) {
+            attached.remove(endpointId);
+            space.setReserved(reservedBfns(space));
+        }
+        return result;
+    }
+
+    private List<FrameRange> reservedBfns(AddressSpace space) {
+        return reservedRegions(space).stream().map(ReservedRegion::bfns).toList();
+    }
+
+    /** What the endpoints attached to {@code space} reserve, in the order of the endpoints. */
+    List<ReservedRegion> reservedRegions(AddressSpace space) {
+        return endpoints.stream()
+                .filter(endpoint -> attached.get(endpoint.endpointId()) == space)
+                .flatMap(endpoint -> endpoint.reserved().stream())
+                .toList();
+    }
+
+    boolean hasEndpoints(AddressSpace space) {
+        return attached.containsValue(space);
     }
 
     /** Blocks all endpoints, after a call under way; false when the host IOMMU could not promise it for each. */
     boolean blockEndpoints() {
         alive = false;
-        inAllLocks(() -> attached.removeIf(id -> ownSpace().host().detach(id) == 0));
+        locked(() -> endpoints.forEach(endpoint -> detach(endpoint.endpointId())));
         return attached.isEmpty();
     }
 
     /**
      * Takes everything away from a dead guest; false when it has to be tried again.
      *
-     * @param blocked whether no endpoint of it can do DMA; otherwise its address space stays
+     * @param blocked whether no endpoint of it can do DMA; otherwise its address spaces stay
      */
     boolean tearDown(boolean blocked) {
-        boolean[] done = new boolean[1];
-        inAllLocks(() -> {
-            done[0] = ownSpace().tearDown() && blocked;
+        boolean[] done = {blocked};
+        locked(() -> {
+            for (AddressSpace space : addressSpaces()) {
+                done[0] &= space.tearDown();
+            }
             if (done[0]) {
-                ownSpace().close();
+                addressSpaces().forEach(this::closeSpace);
                 memory.regions().forEach(this::closeRegion);
             }
         });
         return done[0];
+    }
+
+    void closeSpace(AddressSpace space) {
+        removeSpace(space);
+        space.close();
     }
 
     private void closeRegion(GuestRegion region) {
@@ -237,8 +324,8 @@ public final class Guest {
         region.close();
     }
 
-    ReentrantLock frameLock() {
-        return frameLock;
+    ReentrantLock lock() {
+        return lock;
     }
 
     TableQuota tableQuota() {
@@ -253,7 +340,7 @@ public final class Guest {
         return counters;
     }
 
-    /** How many more pages may be mapped. Under {@link #frameLock}. */
+    /** How many more pages may be mapped. Under the lock. */
     long mappableFrames() {
         return policy.maxMappedFrames() - mappedFrames.get();
     }
@@ -262,7 +349,7 @@ public final class Guest {
         mappedFrames.add(pages);
     }
 
-    /** How many more frames may be held for a flush. Under {@link #frameLock}; not positive when the bound is reached. */
+    /** How many more frames may be held for a flush. Under the lock; not positive when the bound is reached. */
     long holdableFrames() {
         return policy.maxHeldFrames() - heldFrames.get();
     }
@@ -271,7 +358,7 @@ public final class Guest {
         heldFrames.add(pages);
     }
 
-    /** Drops one hold on each frame of a run that may span neighbouring regions. Under {@link #frameLock}. */
+    /** Drops one hold on each frame of a run that may span neighbouring regions. Under the lock. */
     void releaseFrames(long firstMfn, long pages) {
         long mfn = firstMfn;
         long last = firstMfn + pages - 1;
@@ -284,6 +371,5 @@ public final class Guest {
             region.release(mfn, piece);
             mfn += piece;
         }
-        mappedFrames.add(-pages);
     }
 }

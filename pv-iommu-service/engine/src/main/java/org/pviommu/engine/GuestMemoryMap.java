@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
  * The guest's registered regions by frame number, and the only access to their content.
  *
  * <p>A guest address is {@code mfn << 12} plus an offset. Regions do not overlap; an array may span neighbouring ones.
- * The list is replaced as a whole, so a reader sees one state of it. Regions are added and removed with the locks of all
- * of the guest's address spaces held, so a window validated under one of those locks stays mapped while it is held.
+ * The list is replaced as a whole, so a reader sees one state of it. Regions are added and removed under the
+ * guest's lock, so a window validated under it stays mapped while it is held.
  */
 final class GuestMemoryMap {
     private static final int PAGE_SHIFT = 12;

@@ -8,9 +8,10 @@ import java.util.List;
  * @param enabled whether PV IOMMU exists for this guest; otherwise each call returns -ENOSYS
  * @param permitted whether this guest may use it; otherwise each call returns -EPERM
  * @param maxMemoryFrames how many frames it may register
- * @param maxMappedFrames how many pages it may have mapped (-ENOSPC beyond); owed pages count until they are flushed
+ * @param maxMappedFrames how many pages it may have mapped at a time (-ENOSPC beyond)
  * @param maxTablePages how many 4 KiB pages of tables its mappings may take (-ENOMEM beyond)
  * @param maxHeldFrames how many removed frames may wait for a flush before the service flushes early
+ * @param maxContexts how many address spaces it may have, number 0 included
  * @param reservedMfns frames that belong to the hypervisor although they lie in the guest's memory: -EPERM
  */
 public record GuestPolicy(
@@ -20,6 +21,7 @@ public record GuestPolicy(
         long maxMappedFrames,
         int maxTablePages,
         int maxHeldFrames,
+        int maxContexts,
         List<FrameRange> reservedMfns) {
 
     /** 256 GiB of guest memory: 128 MiB of frame metadata at 2 bytes a frame. */
@@ -31,12 +33,21 @@ public record GuestPolicy(
     /** 256 MiB of frames may wait for a flush. */
     public static final int DEFAULT_MAX_HELD_FRAMES = 65_536;
 
+    /** As many as one number space of the ABI could want in practice; each costs its tables only when it is made. */
+    public static final int DEFAULT_MAX_CONTEXTS = 64;
+    /** A context number has 16 bits. */
+    public static final int MAX_CONTEXTS = 1 << 16;
+
     /** Refuses impossible limits, which are the operator's mistake. */
     public GuestPolicy {
         requireAtLeast("maxMemoryFrames", maxMemoryFrames, 0);
         requireAtLeast("maxMappedFrames", maxMappedFrames, 0);
         requireAtLeast("maxTablePages", maxTablePages, 4);
         requireAtLeast("maxHeldFrames", maxHeldFrames, 1);
+        requireAtLeast("maxContexts", maxContexts, 1);
+        if (maxContexts > MAX_CONTEXTS) {
+            throw new IllegalArgumentException("maxContexts=" + maxContexts + " max=" + MAX_CONTEXTS);
+        }
         reservedMfns = List.copyOf(reservedMfns);
     }
 
@@ -49,6 +60,7 @@ public record GuestPolicy(
                 DEFAULT_MAX_MAPPED_FRAMES,
                 DEFAULT_MAX_TABLE_PAGES,
                 DEFAULT_MAX_HELD_FRAMES,
+                DEFAULT_MAX_CONTEXTS,
                 List.of());
     }
 

@@ -23,6 +23,7 @@ public final class GuestRegion {
     private final AnonymousMemory holds;
     private final long holdsAddress;
     private final long memoryAddress;
+    private final int allowedAccess = Access.READ_WRITE;
     private long totalHolds;
 
     GuestRegion(long firstMfn, long pages, GuestMemory memory) {
@@ -74,6 +75,11 @@ public final class GuestRegion {
     /** Where the region's memory is mapped in this process. */
     long memoryAddress() {
         return memoryAddress;
+    }
+
+    /** Whether a mapping with these {@link Access} bits may lead here. */
+    boolean allows(int access) {
+        return (access & ~allowedAccess) == 0;
     }
 
     /** Where the hold count of {@code mfn} is; the next frame's is two bytes on. */

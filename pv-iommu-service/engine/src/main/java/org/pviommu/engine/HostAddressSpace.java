@@ -3,7 +3,7 @@ package org.pviommu.engine;
 /**
  * Port: one address space of a {@link HostIommu}. Frames are 4 KiB; ranges are a first bus frame and a page count.
  *
- * <p>The engine calls with the address space's lock held, so an implementation sees one {@code map}, {@code unmap},
+ * <p>The engine calls with the guest's lock held, so an implementation sees one {@code map}, {@code unmap},
  * {@code flush}, {@code attach}, {@code detach} or {@code destroy} at a time; devices may do DMA meanwhile.
  */
 public interface HostAddressSpace {

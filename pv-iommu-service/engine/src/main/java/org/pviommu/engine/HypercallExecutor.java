@@ -1,9 +1,15 @@
 package org.pviommu.engine;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
+import org.pviommu.abi.IommuAttachOp;
 import org.pviommu.abi.IommuCaps;
+import org.pviommu.abi.IommuContextOp;
 import org.pviommu.abi.IommuMapOp;
+import org.pviommu.abi.IommuMixedOp;
 import org.pviommu.abi.IommuOp;
+import org.pviommu.abi.IommuRangeOp;
+import org.pviommu.abi.IommuReservedRange;
 import org.pviommu.abi.IommuStatus;
 import org.pviommu.natives.AnonymousMemory;
 
@@ -11,8 +17,8 @@ import org.pviommu.natives.AnonymousMemory;
  * The hypercall as a guest makes it: {@code HYPERVISOR_iommu_op(cmd, arg, count)} with {@code arg} a guest address.
  *
  * <p>Decodes and checks the call, copies the array out of guest memory slice by slice, lets a {@link BatchExecutor} apply it,
- * and publishes the statuses when the flush is done. Nothing in guest memory is read twice, and of an element only its
- * outputs are written. No allocation per call, and no allocation in proportion to {@code count}.
+ * and publishes the results when the flush is done. Nothing in guest memory is read twice, and of an element only its
+ * outputs are written. Batches allocate nothing, and no call allocates in proportion to {@code count}.
  *
  * <p>One instance per serving thread and guest. Source of all return values: docs/hypercall-abi.md.
  */
@@ -21,26 +27,42 @@ public final class HypercallExecutor implements AutoCloseable {
     static final int SLICE_OPERATIONS = 4096;
 
     /**
-     * Operations whose statuses can wait for one flush. A longer call that removes something flushes early at each
-     * multiple, like a call that reaches its bound on held frames.
+     * Operations whose results can wait for one flush. A longer call that removes something flushes early at each multiple,
+     * like a call that reaches its bound on held frames.
      */
     static final int WINDOW_OPERATIONS = 1 << 20;
 
-    private static final long SNAPSHOT_BYTES = (long) SLICE_OPERATIONS * IommuMapOp.SIZE;
+    private static final int OFFERED = IommuCaps.CAP_CONTEXTS
+            | IommuCaps.CAP_RANGES
+            | IommuCaps.CAP_MIXED
+            | IommuCaps.CAP_LOOKUP
+            | IommuCaps.CAP_DEFER;
+
+    private static final long PAGE_BYTES = 4096;
+    /** Where a mixed call keeps the operations of a whole window, other calls those of one slice. */
+    private static final long SNAPSHOT_BYTES = (long) WINDOW_OPERATIONS * IommuMixedOp.SIZE;
+
+    private static final long RESULTS_BYTES = (long) WINDOW_OPERATIONS * Long.BYTES;
+    /** What a long call has touched of the scratch memory beyond this is given back to the system. */
+    private static final long KEPT_SNAPSHOT_BYTES = (long) SLICE_OPERATIONS * IommuRangeOp.SIZE;
 
     private final Engine engine;
     private final Guest guest;
     private final BatchExecutor batch;
-    private final AnonymousMemory scratch = AnonymousMemory.reserve(SNAPSHOT_BYTES + WINDOW_OPERATIONS, false);
-    private final MemorySegment capsScratch = scratch.segment().asSlice(0, IommuCaps.SIZE);
-    private final long snapshot = scratch.segment().address();
-    private final long statuses = snapshot + SNAPSHOT_BYTES;
+    private final ContextOperations contexts;
+    private final AnonymousMemory scratch =
+            AnonymousMemory.reserve(SNAPSHOT_BYTES + RESULTS_BYTES + WINDOW_OPERATIONS, false);
+    private final MemorySegment snapshotSegment = scratch.segment().asSlice(0, SNAPSHOT_BYTES);
+    private final long snapshot = snapshotSegment.address();
+    private final long results = snapshot + SNAPSHOT_BYTES;
+    private final long statuses = results + RESULTS_BYTES;
 
     /** Serves {@code guest}'s calls. */
     public HypercallExecutor(Engine engine, Guest guest) {
         this.engine = engine;
         this.guest = guest;
         this.batch = new BatchExecutor(engine.log());
+        this.contexts = new ContextOperations(engine, guest);
     }
 
     /**
@@ -49,102 +71,113 @@ public final class HypercallExecutor implements AutoCloseable {
      * @param cmd the caller's 32-bit word: sub-operation, modifiers, context
      * @param arg guest address of the array, unsigned
      * @param count number of elements, unsigned
-     * @return 0 or a negative {@link IommuStatus}
+     * @return 0 or a negative {@link IommuStatus}; query_reserved: how many ranges there are
      * @throws GuestFaultException when the guest's memory vanished under the call
      */
     public long call(int cmd, long arg, int count) {
         guest.counters().calls.add(1);
-        int subOp = IommuOp.subOp(cmd);
-        int refusal = checkCall(cmd, subOp);
-        if (refusal != IommuStatus.OK || count == 0) {
-            return refusal;
-        }
-        refusal = checkArray(arg, count, IommuOp.elementBytes(subOp));
-        return refusal != IommuStatus.OK ? refusal : execute(subOp, arg, count);
-    }
-
-    /** Precedence: permission, then sub-operation, modifiers, context. */
-    private int checkCall(int cmd, int subOp) {
         if (!guest.policy().enabled()) {
             return IommuStatus.ENOSYS;
         }
         if (!guest.policy().permitted()) {
             return IommuStatus.EPERM;
         }
-        if (!isOffered(subOp)) {
+        int subOp = IommuOp.subOp(cmd);
+        if (!IommuOp.isKnown(subOp)) {
             return IommuStatus.EOPNOTSUPP;
         }
-        if (IommuOp.modifiers(cmd) != 0) {
-            // F_defer speaks about removals; it is known, but its capability bit is clear.
-            boolean deferredUnmap = subOp == IommuOp.UNMAP_PAGE && IommuOp.modifiers(cmd) == IommuOp.F_DEFER;
-            return deferredUnmap ? IommuStatus.EOPNOTSUPP : IommuStatus.EINVAL;
-        }
-        return IommuOp.contextNumber(cmd) == 0 ? IommuStatus.OK : IommuStatus.ENOENT;
-    }
-
-    private static boolean isOffered(int subOp) {
-        return switch (subOp) {
-            case IommuOp.QUERY_CAPS, IommuOp.MAP_PAGE, IommuOp.UNMAP_PAGE, IommuOp.LOOKUP_PAGE -> true;
-            default -> false;
-        };
-    }
-
-    /** An unsigned count above 2^31 - 1 is negative here. count * size is below 2^37, so only the sum can wrap. */
-    private static int checkArray(long arg, int count, int elementBytes) {
-        if (count < 0 || (arg & (IommuOp.ARG_ALIGN - 1)) != 0) {
+        int modifiers = IommuOp.modifiers(cmd);
+        if (modifiers != 0 && !(modifiers == IommuOp.F_DEFER && canDefer(subOp))) {
             return IommuStatus.EINVAL;
         }
-        long lastByte = arg + (long) count * elementBytes - 1;
-        return Long.compareUnsigned(lastByte, arg) < 0 ? IommuStatus.EINVAL : IommuStatus.OK;
+        return callOnContext(cmd, subOp, arg, count);
     }
 
-    private int execute(int subOp, long arg, int count) {
-        AddressSpace space = guest.ownSpace();
-        space.lock().lock();
+    private static boolean canDefer(int subOp) {
+        return subOp == IommuOp.UNMAP_PAGE || subOp == IommuOp.UNMAP_RANGE || subOp == IommuOp.MIXED;
+    }
+
+    private long callOnContext(int cmd, int subOp, long arg, int count) {
+        guest.lock().lock();
         try {
             // The lock keeps the guest's regions mapped: they are added and removed under it.
             if (!guest.isAlive()) {
                 return IommuStatus.EPERM;
             }
-            return switch (subOp) {
-                case IommuOp.QUERY_CAPS -> queryCaps(arg, count);
-                case IommuOp.LOOKUP_PAGE -> lookup(space, arg, count);
-                default -> mapOrUnmap(space, subOp, arg, count);
-            };
+            AddressSpace space = guest.addressSpace(IommuOp.contextNumber(cmd));
+            if (space == null) {
+                return IommuStatus.ENOENT;
+            }
+            int refusal = checkArray(subOp, arg, count);
+            if (refusal != IommuStatus.OK) {
+                return refusal;
+            }
+            boolean deferred = IommuOp.modifiers(cmd) != 0;
+            return execute(space, subOp, deferred, arg, count);
         } catch (InternalError e) {
             // Raised where a page of a mapped file cannot be had; every file access below is to guest memory.
             throw new GuestFaultException("guest=" + guest.id() + " memory vanished during a call", e);
         } finally {
-            space.lock().unlock();
+            guest.lock().unlock();
         }
     }
 
-    private int mapOrUnmap(AddressSpace space, int subOp, long arg, int count) {
-        int accessible = accessibleElements(arg, count, IommuMapOp.SIZE);
+    /** An unsigned count above 2^31 - 1 is negative here. count * size is below 2^37, so only the sum can wrap. */
+    private static int checkArray(int subOp, long arg, int count) {
+        if (count == 0) {
+            return IommuStatus.OK;
+        }
+        if (subOp == IommuOp.FLUSH || count < 0 || (arg & (IommuOp.ARG_ALIGN - 1)) != 0) {
+            return IommuStatus.EINVAL;
+        }
+        long lastByte = arg + (long) count * IommuOp.elementBytes(subOp) - 1;
+        return Long.compareUnsigned(lastByte, arg) < 0 ? IommuStatus.EINVAL : IommuStatus.OK;
+    }
+
+    private int execute(AddressSpace space, int subOp, boolean deferred, long arg, int count) {
+        if (subOp == IommuOp.QUERY_RESERVED) {
+            return queryReserved(space, arg, count);
+        }
+        if (subOp == IommuOp.FLUSH) {
+            return space.flushAndRelease() ? IommuStatus.OK : IommuStatus.EIO;
+        }
+        if (count == 0) {
+            return IommuStatus.OK;
+        }
+        return switch (subOp) {
+            case IommuOp.QUERY_CAPS -> queryCaps(arg, count);
+            case IommuOp.LOOKUP_PAGE -> lookup(space, arg, count);
+            case IommuOp.ALLOC_CONTEXT, IommuOp.FREE_CONTEXT, IommuOp.ATTACH_DEVICE -> changeContexts(subOp, arg, count);
+            default -> mapOrUnmap(space, subOp, deferred, arg, count);
+        };
+    }
+
+    private int mapOrUnmap(AddressSpace space, int subOp, boolean deferred, long arg, int count) {
+        int size = IommuOp.elementBytes(subOp);
+        int accessible = accessibleElements(arg, count, size);
         int result = IommuStatus.OK;
         for (int from = 0; from < accessible; from += WINDOW_OPERATIONS) {
             int n = Math.min(WINDOW_OPERATIONS, accessible - from);
-            long windowArg = arg + (long) from * IommuMapOp.SIZE;
-            if (!applyWindow(space, subOp, windowArg, n)) {
+            long windowArg = arg + (long) from * size;
+            if (!applyWindow(space, subOp, deferred, windowArg, n)) {
                 result = IommuStatus.EIO;
             }
-            guest.memory().publishStatuses(statuses, n, windowArg + IommuMapOp.STATUS_OFFSET, IommuMapOp.SIZE);
+            publish(subOp, windowArg, n);
         }
         return accessible < count ? IommuStatus.EFAULT : result;
     }
 
-    private int accessibleElements(long arg, int count, int elementBytes) {
-        return (int) (guest.memory().accessibleBytes(arg, (long) count * elementBytes) / elementBytes);
-    }
-
-    private boolean applyWindow(AddressSpace space, int subOp, long arg, int count) {
+    private boolean applyWindow(AddressSpace space, int subOp, boolean deferred, long arg, int count) {
+        int size = IommuOp.elementBytes(subOp);
+        boolean keepAll = subOp == IommuOp.MIXED;
         boolean finished = false;
-        batch.begin(space, subOp);
+        batch.begin(space, subOp, deferred);
         try {
             for (int from = 0; from < count; from += SLICE_OPERATIONS) {
                 int n = Math.min(SLICE_OPERATIONS, count - from);
-                guest.memory().copyIn(arg + (long) from * IommuMapOp.SIZE, snapshot, (long) n * IommuMapOp.SIZE);
-                batch.apply(snapshot, n, statuses + from, from + n == count);
+                long slice = snapshot + (keepAll ? (long) from * size : 0);
+                guest.memory().copyIn(arg + (long) from * size, slice, (long) n * size);
+                batch.apply(slice, n, statuses + from, results + 8L * from, from + n == count);
             }
             boolean good = batch.finish();
             finished = true;
@@ -152,6 +185,70 @@ public final class HypercallExecutor implements AutoCloseable {
         } finally {
             batch.end(finished);
         }
+    }
+
+    /** Step 7. Results first: who sees a status may rely on what belongs to it. */
+    private void publish(int subOp, long arg, int n) {
+        int size = IommuOp.elementBytes(subOp);
+        switch (subOp) {
+            case IommuOp.MAP_RANGE, IommuOp.UNMAP_RANGE -> {
+                for (int i = 0; i < n; i++) {
+                    long done = RangeOperations.nrDone(RawMemory.getLong(results + 8L * i));
+                    guest.memory().putLong(arg + (long) i * size + IommuRangeOp.NR_DONE_OFFSET, done);
+                }
+                guest.memory().publishStatuses(statuses, n, arg + IommuRangeOp.STATUS_OFFSET, size);
+            }
+            case IommuOp.MIXED -> guest.memory().publishStatuses(statuses, n, arg + IommuMixedOp.STATUS_OFFSET, size);
+            default -> guest.memory().publishStatuses(statuses, n, arg + IommuMapOp.STATUS_OFFSET, size);
+        }
+        if (n > SLICE_OPERATIONS) {
+            scratch.discard(KEPT_SNAPSHOT_BYTES, SNAPSHOT_BYTES - KEPT_SNAPSHOT_BYTES);
+        }
+    }
+
+    /** Elements that create, remove or attach take effect one by one, and each slice is answered when it is done. */
+    private int changeContexts(int subOp, long arg, int count) {
+        int size = IommuOp.elementBytes(subOp);
+        int accessible = accessibleElements(arg, count, size);
+        for (int from = 0; from < accessible; from += SLICE_OPERATIONS) {
+            int n = Math.min(SLICE_OPERATIONS, accessible - from);
+            long sliceArg = arg + (long) from * size;
+            guest.memory().copyIn(sliceArg, snapshot, (long) n * size);
+            contexts.apply(subOp, snapshot, n, statuses);
+            if (subOp == IommuOp.ALLOC_CONTEXT) {
+                for (int i = 0; i < n; i++) {
+                    int context = RawMemory.getInt(snapshot + (long) i * size + IommuContextOp.CTX_NO_OFFSET);
+                    guest.memory().putInt(sliceArg + (long) i * size + IommuContextOp.CTX_NO_OFFSET, context);
+                }
+            }
+            int statusOffset =
+                    subOp == IommuOp.ATTACH_DEVICE ? IommuAttachOp.STATUS_OFFSET : IommuContextOp.STATUS_OFFSET;
+            guest.memory().publishStatuses(statuses, n, sliceArg + statusOffset, size);
+            guest.counters().operations.add(n);
+        }
+        return accessible < count ? IommuStatus.EFAULT : IommuStatus.OK;
+    }
+
+    /** Tells as many ranges as the array has room for, and returns how many there are. */
+    private int queryReserved(AddressSpace space, long arg, int count) {
+        List<ReservedRegion> regions = guest.reservedRegions(space);
+        int n = Math.min(count, regions.size());
+        if (n > 0 && accessibleElements(arg, n, IommuReservedRange.SIZE) < n) {
+            return IommuStatus.EFAULT;
+        }
+        for (int i = 0; i < n; i++) {
+            ReservedRegion region = regions.get(i);
+            IommuReservedRange.putFirstBfn(snapshotSegment, 0, region.bfns().first());
+            IommuReservedRange.putLastBfn(snapshotSegment, 0, region.bfns().last());
+            IommuReservedRange.putKind(snapshotSegment, 0, region.kind().abiNumber());
+            IommuReservedRange.putReserved(snapshotSegment, 0, 0);
+            guest.memory().copyOut(snapshot, arg + (long) i * IommuReservedRange.SIZE, IommuReservedRange.SIZE);
+        }
+        return regions.size();
+    }
+
+    private int accessibleElements(long arg, int count, int elementBytes) {
+        return (int) (guest.memory().accessibleBytes(arg, (long) count * elementBytes) / elementBytes);
     }
 
     /** Changes nothing, so each slice is answered at once and nothing is recorded. */
@@ -195,14 +292,14 @@ public final class HypercallExecutor implements AutoCloseable {
             return IommuStatus.EFAULT;
         }
         HostCapabilities host = engine.hostCapabilities();
-        IommuCaps.putAbiVersion(capsScratch, 0, IommuOp.ABI_VERSION);
-        IommuCaps.putCaps(capsScratch, 0, IommuCaps.CAP_LOOKUP | (host.cutsMappings() ? IommuCaps.CAP_CUT : 0));
-        IommuCaps.putMaxBfn(capsScratch, 0, host.lastBfn());
-        IommuCaps.putPageSizeMask(capsScratch, 0, host.pageSizeMask());
-        IommuCaps.putMaxContexts(capsScratch, 0, 1);
-        IommuCaps.putMaxHeldFrames(capsScratch, 0, guest.policy().maxHeldFrames());
-        IommuCaps.putMaxMappedFrames(capsScratch, 0, guest.policy().maxMappedFrames());
-        guest.memory().copyOut(capsScratch.address(), arg, IommuCaps.SIZE);
+        IommuCaps.putAbiVersion(snapshotSegment, 0, IommuOp.ABI_VERSION);
+        IommuCaps.putCaps(snapshotSegment, 0, OFFERED | (host.cutsMappings() ? IommuCaps.CAP_CUT : 0));
+        IommuCaps.putMaxBfn(snapshotSegment, 0, host.lastBfn());
+        IommuCaps.putPageSizeMask(snapshotSegment, 0, PAGE_BYTES); // every operation speaks about 4 KiB pages
+        IommuCaps.putMaxContexts(snapshotSegment, 0, guest.policy().maxContexts());
+        IommuCaps.putMaxHeldFrames(snapshotSegment, 0, guest.policy().maxHeldFrames());
+        IommuCaps.putMaxMappedFrames(snapshotSegment, 0, guest.policy().maxMappedFrames());
+        guest.memory().copyOut(snapshot, arg, IommuCaps.SIZE);
         return IommuStatus.OK;
     }
 

@@ -8,7 +8,7 @@ package org.pviommu.engine;
  * {@value #MAX_RANGES} separate ranges, or when asked to, it stands for the whole address space: one wide flush is
  * cheaper than many narrow ones, and covers more, which is always safe.
  *
- * <p>Not thread-safe; belongs to one address space and is used under its lock.
+ * <p>Not thread-safe; belongs to one address space and is used under the guest's lock.
  */
 public final class IotlbGather {
     /** More separate ranges than this become a flush of the whole address space. */

@@ -8,7 +8,7 @@ import org.pviommu.natives.AnonymousMemory;
  * <p>Runs of contiguous bfn and mfn, in the order of removal. Room for every frame the guest may have held is set aside
  * when the address space is made, because an unmap must not need memory; pages of it are touched as they are used.
  *
- * <p>Belongs to one address space, used under its lock.
+ * <p>Belongs to one address space, used under the guest's lock.
  */
 final class OwedFrames implements AutoCloseable {
     private static final int RUN_BYTES = 24;

@@ -1,21 +1,24 @@
 package org.pviommu.engine;
 
 /**
- * A leaf entry of the table, in the format of a VT-d second-stage entry with one software bit.
+ * A leaf entry of the table, in the format of a VT-d second-stage entry with two software bits.
  *
  * <pre>
- *  63        53 52   51                              12 11        2  1  0
- * +------------+----+----------------------------------+-----------+--+--+
- * |      0     |OWED|               mfn                |     0     |W |R |
- * +------------+----+----------------------------------+-----------+--+--+
+ *  63     54 53    52   51                              12 11        2  1  0
+ * +---------+-----+----+----------------------------------+-----------+--+--+
+ * |    0    |FRESH|OWED|               mfn                |     0     |W |R |
+ * +---------+-----+----+----------------------------------+-----------+--+--+
  * </pre>
  *
  * 0 is "not mapped". An owed entry has neither R nor W: its translation was removed, the frame is held until the flush
- * that covers the removal has completed, and the bus frame cannot be mapped again before.
+ * that covers the removal has completed, and the bus frame cannot be mapped again before. The one exception is a call that
+ * maps what it has removed itself (mixed, not deferred): what it removed is also fresh until the call is over, and one flush
+ * then serves both.
  */
 final class PageEntry {
     static final long EMPTY = 0;
     static final long OWED = 1L << 52;
+    static final long FRESH = 1L << 53;
     private static final long ACCESS_MASK = Access.READ_WRITE;
     private static final int FRAME_SHIFT = 12;
 
@@ -33,8 +36,9 @@ final class PageEntry {
         return (mfn << FRAME_SHIFT) | access;
     }
 
-    static long owed(long mappedEntry) {
-        return (mappedEntry & FRAME_MASK) | OWED;
+    /** The entry of what was removed; {@code mark} is {@link #OWED}, with {@link #FRESH} where the call may map it again. */
+    static long removed(long mappedEntry, long mark) {
+        return (mappedEntry & FRAME_MASK) | mark;
     }
 
     static boolean isMapped(long entry) {
@@ -43,6 +47,10 @@ final class PageEntry {
 
     static boolean isOwed(long entry) {
         return (entry & OWED) != 0;
+    }
+
+    static boolean isFresh(long entry) {
+        return (entry & FRESH) != 0;
     }
 
     static long mfn(long entry) {

@@ -6,7 +6,7 @@ package org.pviommu.engine;
  * <p>Larger leaves are left out on purpose: taking a page out of one would need memory, and an unmap must not need any.
  * An entry above the leaves is the address of the next table, or 0. Leaf entries are {@link PageEntry}.
  *
- * <p>One writer at a time (the address space's lock, and the guest's lock for the quota). {@link #entry} may be called by
+ * <p>One writer at a time (the guest's lock). {@link #entry} may be called by
  * anybody at any time inside a section of the {@link ReaderGate}. A new table is therefore all zero before it is linked
  * with release order, and one that was unlinked is only reused after a grace period (XSA-480 shows what happens
  * otherwise).

@@ -63,6 +63,10 @@ final class RawMemory {
         ALL.set(BYTE, address, value);
     }
 
+    static void fill(long address, long lengthBytes, byte value) {
+        ALL.asSlice(address, lengthBytes).fill(value);
+    }
+
     static void copy(long fromAddress, long toAddress, long lengthBytes) {
         MemorySegment.copy(ALL, fromAddress, ALL, toAddress, lengthBytes);
     }

@@ -1,5 +1,7 @@
 package org.pviommu.engine;
 
+import org.pviommu.abi.IommuReservedRange;
+
 /**
  * Bus frames of an endpoint that nobody may map: its own windows, the MSI window, or what firmware mapped.
  *
@@ -8,13 +10,24 @@ package org.pviommu.engine;
  */
 public record ReservedRegion(FrameRange bfns, Kind kind) {
 
-    /** Why a region is reserved; the order is that of the ABI's numbers. */
+    /** Why a region is reserved. */
     public enum Kind {
         /** Not usable for DMA. */
-        RESERVED,
+        RESERVED(IommuReservedRange.KIND_RESERVED),
         /** Writes there are interrupts. */
-        MSI,
+        MSI(IommuReservedRange.KIND_MSI),
         /** Mapped one to one by firmware, and must stay so. */
-        IDENTITY
+        IDENTITY(IommuReservedRange.KIND_IDENTITY);
+
+        private final int abiNumber;
+
+        Kind(int abiNumber) {
+            this.abiNumber = abiNumber;
+        }
+
+        /** Its number in {@code struct iommu_reserved_range}. */
+        public int abiNumber() {
+            return abiNumber;
+        }
     }
 }

@@ -1,6 +1,8 @@
 package org.pviommu.engine;
 
+import java.util.Objects;
 import org.pviommu.abi.IommuMapOp;
+import org.pviommu.abi.IommuOp;
 
 /**
  * What a {@link BatchLog} is told about one slice: a view of the batch's own buffers, reused for each slice. The
@@ -20,6 +22,7 @@ public final class SliceRecord {
     private int guestId;
     private int context;
     private int subOp;
+    private int elementBytes;
     private long operationsAddress;
     private long statusesAddress;
     private int operations;
@@ -27,10 +30,18 @@ public final class SliceRecord {
 
     SliceRecord() {}
 
-    void set(AddressSpace space, int subOp, long operationsAddress, long statusesAddress, int operations, Flush flush) {
+    void set(
+            AddressSpace space,
+            int subOp,
+            int elementBytes,
+            long operationsAddress,
+            long statusesAddress,
+            int operations,
+            Flush flush) {
         this.guestId = space.guestId();
         this.context = space.context();
         this.subOp = subOp;
+        this.elementBytes = elementBytes;
         this.operationsAddress = operationsAddress;
         this.statusesAddress = statusesAddress;
         this.operations = operations;
@@ -55,6 +66,21 @@ public final class SliceRecord {
     /** How many operations the slice has; 0 when it only reports a flush. */
     public int operations() {
         return operations;
+    }
+
+    /** Bytes of one element; mixed elements are given in the form of map_page elements, see {@link #kind}. */
+    public int elementBytes() {
+        return elementBytes;
+    }
+
+    /** The 64-bit word at {@code offset} of element {@code index}, as the engine applied it. */
+    public long word(int index, int offset) {
+        return RawMemory.getLong(operation(index) + Objects.checkFromIndexSize(offset, Long.BYTES, elementBytes));
+    }
+
+    /** Sub-operation of element {@code index}: that of the call, or of the element in a mixed call. */
+    public int kind(int index) {
+        return subOp == IommuOp.MIXED ? RawMemory.getInt(operation(index) + IommuMapOp.STATUS_OFFSET) : subOp;
     }
 
     /** Bus frame of operation {@code index}. */
@@ -83,7 +109,7 @@ public final class SliceRecord {
     }
 
     private long operation(int index) {
-        return operationsAddress + (long) checked(index) * IommuMapOp.SIZE;
+        return operationsAddress + (long) checked(index) * elementBytes;
     }
 
     private int checked(int index) {

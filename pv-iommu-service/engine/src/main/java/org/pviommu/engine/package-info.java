@@ -7,9 +7,9 @@
  *
  * <p>Floor 1: knows the hypercall ABI and the native headers, no transport, no framework and no I/O of its own.
  *
- * <p>Threads: an address space has one writer at a time (its lock, taken per batch), a guest's frame counts are changed
- * under the guest's lock; translations are read without a lock inside a {@link org.pviommu.engine.ReaderGate}. Locks
- * are taken in the order address space, then guest.
+ * <p>Threads: a guest has one lock, held for a batch, so each of its address spaces has one writer at a time; two guests
+ * meet only where one granted frames to the other, and their locks are then taken in the order of their numbers.
+ * Translations are read without a lock inside a {@link org.pviommu.engine.ReaderGate}.
  */
 @NullMarked
 package org.pviommu.engine;

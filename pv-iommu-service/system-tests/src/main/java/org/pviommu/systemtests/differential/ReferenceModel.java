@@ -128,7 +128,7 @@ final class ReferenceModel {
         if (pages.containsKey(bfn)) {
             return IommuStatus.EADDRINUSE;
         }
-        if (pages.size() >= shape.maxMappedFrames()) {
+        if (mappedPages() >= shape.maxMappedFrames()) {
             return IommuStatus.ENOSPC;
         }
         return 1 + tables.size() + missingTables(bfn) > shape.maxTablePages() ? IommuStatus.ENOMEM : IommuStatus.OK;

@@ -110,6 +110,7 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
                 shape.maxMappedFrames(),
                 shape.maxTablePages(),
                 shape.maxHeldFrames(),
+                GuestPolicy.DEFAULT_MAX_CONTEXTS,
                 shape.reservedMfns());
     }
 
@@ -258,7 +259,7 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
             }
         }
         GuestStats stats = guest.stats();
-        check(stats.mappedFrames() == model.mappedPages() + model.owedPages(), "mappedFrames=%s", stats);
+        check(stats.mappedFrames() == model.mappedPages(), "mappedFrames=%s", stats);
         check(stats.heldFrames() == model.owedPages(), "heldFrames=%s", stats);
         check(guest.ownSpace().mappedPages() == model.mappedPages(), "mappedPages");
         check(guest.ownSpace().owedPages() == model.owedPages(), "owedPages");

@@ -1,0 +1,180 @@
+package org.pviommu.engine;
+
+import org.jspecify.annotations.Nullable;
+import org.pviommu.abi.IommuAttachOp;
+import org.pviommu.abi.IommuContextOp;
+import org.pviommu.abi.IommuOp;
+import org.pviommu.abi.IommuStatus;
+
+/**
+ * Creates and removes address spaces of a guest and attaches its endpoints to them. Each element takes effect before the next
+ * is looked at. Under the guest's lock.
+ */
+final class ContextOperations {
+    private static final int EBUSY = 16;
+
+    private final Engine engine;
+    private final Guest guest;
+    private final SliceRecord record = new SliceRecord();
+
+    ContextOperations(Engine engine, Guest guest) {
+        this.engine = engine;
+        this.guest = guest;
+    }
+
+    /**
+     * Applies {@code n} elements.
+     *
+     * @param elements our own copy; alloc_context writes the number of the new address space into it
+     * @param statuses one byte each, positive errno
+     */
+    void apply(int subOp, long elements, int n, long statuses) {
+        boolean room = engine.log().reserve(n, subOp == IommuOp.FREE_CONTEXT);
+        for (int i = 0; i < n; i++) {
+            int status = room ? applyOne(subOp, elements, i, n) : IommuStatus.EIO;
+            RawMemory.putByte(statuses + i, (byte) -status);
+            if (status != IommuStatus.OK) {
+                guest.counters().failures.add(1);
+            }
+        }
+        if (room) {
+            int size = IommuOp.elementBytes(subOp);
+            record.set(guest.ownSpace(), subOp, size, elements, statuses, n, SliceRecord.Flush.NONE);
+            engine.log().commit(record);
+        }
+    }
+
+    private int applyOne(int subOp, long elements, int index, int n) {
+        return switch (subOp) {
+            case IommuOp.ALLOC_CONTEXT -> alloc(elements + (long) index * IommuContextOp.SIZE);
+            case IommuOp.FREE_CONTEXT -> free(elements + (long) index * IommuContextOp.SIZE);
+            default -> attach(elements, index, n);
+        };
+    }
+
+    private int alloc(long element) {
+        int context = guest.freeContext();
+        if (context < 0) {
+            return IommuStatus.ENOSPC;
+        }
+        try {
+            guest.addSpace(engine.newAddressSpace(guest, context));
+        } catch (EngineException e) {
+            return e.kind() == EngineException.Kind.LIMIT ? IommuStatus.ENOMEM : IommuStatus.EIO;
+        }
+        RawMemory.putInt(element + IommuContextOp.CTX_NO_OFFSET, context);
+        return IommuStatus.OK;
+    }
+
+    /** The number is free again only when everything it owed is flushed (catalogue I5, A31). */
+    private int free(long element) {
+        int context = RawMemory.getInt(element + IommuContextOp.CTX_NO_OFFSET);
+        if (context == 0) {
+            return IommuStatus.EINVAL;
+        }
+        AddressSpace space = guest.addressSpace(context);
+        if (space == null) {
+            return IommuStatus.ENOENT;
+        }
+        if (guest.hasEndpoints(space)) {
+            return IommuStatus.EBUSY;
+        }
+        if (!space.tearDown()) {
+            return IommuStatus.EIO;
+        }
+        guest.closeSpace(space);
+        return IommuStatus.OK;
+    }
+
+    private int attach(long elements, int index, int n) {
+        long element = elements + (long) index * IommuAttachOp.SIZE;
+        if (RawMemory.getInt(element + IommuAttachOp.FLAGS_OFFSET) != 0) {
+            return IommuStatus.EINVAL;
+        }
+        EndpointDescriptor endpoint = guest.endpoint(endpointId(element));
+        AddressSpace target = guest.addressSpace(context(element));
+        if (endpoint == null || target == null) {
+            return IommuStatus.ENOENT;
+        }
+        if (guest.attachment(endpoint.endpointId()) == target) {
+            return IommuStatus.OK;
+        }
+        if (wouldPartGroup(endpoint, target, elements, n) || mapsReserved(target, endpoint)) {
+            return IommuStatus.EBUSY;
+        }
+        return move(endpoint, target);
+    }
+
+    private static int endpointId(long element) {
+        return RawMemory.getInt(element + IommuAttachOp.ENDPOINT_OFFSET);
+    }
+
+    private static int context(long element) {
+        return RawMemory.getInt(element + IommuAttachOp.CTX_NO_OFFSET);
+    }
+
+    /**
+     * Endpoints of one group share one address space. A group moves when one call names all of its members with the same
+     * target; a call that would leave a member behind is refused.
+     */
+    private boolean wouldPartGroup(EndpointDescriptor endpoint, AddressSpace target, long elements, int n) {
+        for (EndpointDescriptor member : guest.endpoints()) {
+            if (member.group() == endpoint.group()
+                    && guest.attachment(member.endpointId()) != target
+                    && !isNamed(member, target, elements, n)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static boolean isNamed(EndpointDescriptor member, AddressSpace target, long elements, int n) {
+        for (int i = 0; i < n; i++) {
+            long element = elements + (long) i * IommuAttachOp.SIZE;
+            if (endpointId(element) == member.endpointId() && context(element) == target.context()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static boolean mapsReserved(AddressSpace target, EndpointDescriptor endpoint) {
+        return endpoint.reserved().stream()
+                .map(ReservedRegion::bfns)
+                .anyMatch(bfns -> target.nextOccupied(bfns.first(), bfns.last()) >= 0);
+    }
+
+    /**
+     * The old address space is flushed before the new one serves the endpoint (XSA-442). The other members of its group are
+     * blocked until their own elements come. When the new binding is refused the old one comes back; an endpoint for which
+     * even that fails stays blocked.
+     */
+    private int move(EndpointDescriptor endpoint, AddressSpace target) {
+        AddressSpace old = guest.attachment(endpoint.endpointId());
+        if (old != null && (!old.flushAndRelease() || !blockGroup(endpoint, target))) {
+            return IommuStatus.EIO;
+        }
+        int result = guest.attach(endpoint.endpointId(), target);
+        if (result == 0) {
+            return IommuStatus.OK;
+        }
+        reattach(endpoint, old);
+        return result == -EBUSY ? IommuStatus.EBUSY : IommuStatus.EIO;
+    }
+
+    private boolean blockGroup(EndpointDescriptor endpoint, AddressSpace target) {
+        boolean blocked = true;
+        for (EndpointDescriptor member : guest.endpoints()) {
+            if (member.group() == endpoint.group() && guest.attachment(member.endpointId()) != target) {
+                blocked &= guest.detach(member.endpointId()) == 0;
+            }
+        }
+        return blocked;
+    }
+
+    private void reattach(EndpointDescriptor endpoint, @Nullable AddressSpace old) {
+        if (old != null) {
+            guest.attach(endpoint.endpointId(), old); // a refusal leaves it blocked, which is safe
+        }
+    }
+}
