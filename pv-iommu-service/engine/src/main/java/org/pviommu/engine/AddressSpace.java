@@ -15,14 +15,17 @@ public final class AddressSpace {
     /** A flush that fails is tried this often before the batch is told. */
     static final int FLUSH_ATTEMPTS = 3;
 
+    private static final int EBUSY = 16;
+
     private final Guest guest;
     private final int context;
     private final HostAddressSpace host;
     private final long lastBfn;
     private final BatchLog log;
     private final SliceRecord flushRecord = new SliceRecord();
-    /** What the attached endpoints reserve; replaced as a whole when one comes or goes. */
-    private volatile List<FrameRange> reserved = List.of();
+    /** What the attached endpoints reserve; replaced as a whole when one comes or goes. An
+     * array, because a list would allocate an iterator for each run. */
+    private volatile FrameRange[] reserved = {};
 
     private final ReaderGate readers = new ReaderGate();
     private final RadixTable table;
@@ -76,11 +79,11 @@ public final class AddressSpace {
 
     /** Bus frames that nobody may map, inclusive ranges. */
     public List<FrameRange> reserved() {
-        return reserved;
+        return List.of(reserved);
     }
 
     void setReserved(List<FrameRange> bfns) {
-        reserved = List.copyOf(bfns);
+        reserved = bfns.toArray(FrameRange[]::new);
     }
 
     /** What {@code bfn} is translated to right now, without a lock; null when it is not. */
@@ -411,18 +414,28 @@ public final class AddressSpace {
     private boolean unmapAll() {
         boolean all = true;
         for (long bfn = table.nextBfnWithLeaf(0); bfn >= 0; bfn = table.nextBfnWithLeaf(bfn + 1)) {
-            long entry = table.entryForWriter(bfn);
-            if (!PageEntry.isMapped(entry)) {
-                continue;
+            if (PageEntry.isMapped(table.entryForWriter(bfn))) {
+                long pages = mappedRun(bfn);
+                all &= unmapRun(bfn, pages);
+                bfn += pages - 1;
             }
-            long pages = mappedRun(bfn);
-            long removed = host.unmap(bfn, pages);
-            if (removed < pages) {
-                all = false;
-            }
+        }
+        return all;
+    }
+
+    /** -EBUSY speaks about one page, any other refusal about all that is left: so each page is asked for at most once. */
+    private boolean unmapRun(long firstBfn, long pages) {
+        boolean all = true;
+        for (long done = 0; done < pages; ) {
+            long left = pages - done;
+            long removed = host.unmap(firstBfn + done, left);
             if (removed > 0) {
-                markOwed(bfn, Math.min(removed, pages));
-                bfn += Math.min(removed, pages) - 1;
+                long mine = Math.min(removed, left);
+                markOwed(firstBfn + done, mine);
+                done += mine;
+            } else {
+                all = false;
+                done += removed == -EBUSY ? 1 : left;
             }
         }
         return all;

@@ -108,6 +108,9 @@ final class BatchExecutor {
         RawMemory.fill(statusesAddress, n, OK);
         boolean roomForMaps = subOp != IommuOp.UNMAP_PAGE && subOp != IommuOp.UNMAP_RANGE && log.reserve(n, false);
         boolean roomForRemovals = roomForMaps || (removes() && log.reserve(n, true));
+        if (!roomForMaps && !roomForRemovals) {
+            recorded = n; // nothing will be changed, so there is nothing to record
+        }
         refusedByLog |= !(removes() ? roomForRemovals : roomForMaps) || (subOp == IommuOp.MIXED && !roomForMaps);
         switch (subOp) {
             case IommuOp.MAP_RANGE -> rangeOperations.maps(operations, results, n, roomForMaps);
@@ -153,6 +156,8 @@ final class BatchExecutor {
      */
     void end(boolean finished) {
         if (open && !finished) {
+            pageOperations.takeBackOpenRun();
+            rangeOperations.takeBackOpenRun();
             space.gather().addWholeSpace();
             space.settleFresh();
         }

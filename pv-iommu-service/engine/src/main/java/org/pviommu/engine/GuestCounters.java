@@ -1,6 +1,6 @@
 package org.pviommu.engine;
 
-/** What a guest did since it appeared; written under its lock, read by anybody. */
+/** What a guest did since it appeared; written under its lock (calls: without it), read by anybody. */
 final class GuestCounters {
     final Counter calls = new Counter();
     final Counter operations = new Counter();

@@ -75,7 +75,7 @@ public final class HypercallExecutor implements AutoCloseable {
      * @throws GuestFaultException when the guest's memory vanished under the call
      */
     public long call(int cmd, long arg, int count) {
-        guest.counters().calls.add(1);
+        guest.counters().calls.addConcurrently(1);
         if (!guest.policy().enabled()) {
             return IommuStatus.ENOSYS;
         }

@@ -34,6 +34,11 @@ final class PageOperations {
         unmapRun.use(newSpace, mapsWhatItRemoved);
     }
 
+    /** After an exception: see {@link UnmapRun#takeBack}. */
+    void takeBackOpenRun() {
+        unmapRun.takeBack();
+    }
+
     void startWindow() {
         windowOperations = 0;
     }

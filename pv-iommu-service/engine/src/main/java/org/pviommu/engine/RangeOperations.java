@@ -40,6 +40,11 @@ final class RangeOperations {
         unmapRun.use(newSpace, false);
     }
 
+    /** After an exception: see {@link UnmapRun#takeBack}. */
+    void takeBackOpenRun() {
+        unmapRun.takeBack();
+    }
+
     void startWindow() {
         windowResults = 0;
         doneAtEarlyFlush = 0;

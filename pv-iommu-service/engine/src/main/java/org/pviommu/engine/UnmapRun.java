@@ -33,6 +33,7 @@ final class UnmapRun {
         space = newSpace;
         guest = newSpace.guest();
         table = newSpace.table();
+        pages = 0;
         mark = mayMapAgain ? PageEntry.OWED | PageEntry.FRESH : PageEntry.OWED;
     }
 
@@ -134,6 +135,17 @@ final class UnmapRun {
     void refuse(long n) {
         space.rollBackUnmap(bfn, mfn, n, access);
         skip(n);
+    }
+
+    /**
+     * After an exception: what the host did with the rest of the run is not known, so its frames stay held, and its entries
+     * are mapped again. Marked owed they would be on no list, and no flush would ever let them go; the guest can unmap them
+     * again.
+     */
+    void takeBack() {
+        if (pages > 0) {
+            refuse(pages);
+        }
     }
 
     private void skip(long n) {
