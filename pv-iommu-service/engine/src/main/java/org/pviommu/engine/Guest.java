@@ -36,7 +36,7 @@ public final class Guest {
         this.id = id;
         this.policy = policy;
         this.endpoints = List.copyOf(endpoints);
-        this.tableQuota = new TableQuota(policy.maxTablePages());
+        this.tableQuota = new TableQuota(policy.maxTablePages(), this::freeRetiredTables);
         this.spaces = new AtomicReferenceArray<>(policy.maxContexts());
     }
 
@@ -220,6 +220,15 @@ public final class Guest {
             action.run();
         } finally {
             lock.unlock();
+        }
+    }
+
+    private void freeRetiredTables() {
+        for (int context = 0; context < spaces.length(); context++) {
+            AddressSpace space = spaces.get(context);
+            if (space != null) {
+                space.table().freeRetired();
+            }
         }
     }
 

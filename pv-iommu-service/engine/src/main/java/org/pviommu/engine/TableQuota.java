@@ -7,14 +7,24 @@ package org.pviommu.engine;
  */
 final class TableQuota {
     private final int maxPages;
+    private final Runnable reclaim;
     private int usedPages;
 
-    TableQuota(int maxPages) {
+    /**
+     * A quota of {@code maxPages}.
+     *
+     * @param reclaim gives back what empty tables of the guest still hold; called before a page is refused
+     */
+    TableQuota(int maxPages, Runnable reclaim) {
         this.maxPages = maxPages;
+        this.reclaim = reclaim;
     }
 
     /** Charges one page; false when the guest has no more. */
     boolean take() {
+        if (usedPages == maxPages) {
+            reclaim.run();
+        }
         if (usedPages == maxPages) {
             return false;
         }

@@ -16,20 +16,35 @@ public final class Coverage {
     /** A host that removed more than it was asked to. */
     static final String LONG_UNMAP = "long unmap";
 
+    /** A mapping made in place of something removed was taken back, because the flush of both failed. */
+    static final String UNDONE_REMAP = "remap undone";
+
     private final Map<String, Long> counts = new TreeMap<>();
 
     /** All that can happen to the operations this version serves, each at 0. */
     public Coverage() {
-        expect(IommuOp.MAP_PAGE, IommuStatus.OK, IommuStatus.EINVAL, IommuStatus.EPERM, IommuStatus.ENXIO);
-        expect(IommuOp.MAP_PAGE, IommuStatus.ERANGE, IommuStatus.EADDRNOTAVAIL, IommuStatus.EADDRINUSE);
-        expect(IommuOp.MAP_PAGE, IommuStatus.ENOMEM, IommuStatus.ENOSPC, IommuStatus.EIO);
-        expect(IommuOp.UNMAP_PAGE, IommuStatus.OK, IommuStatus.ERANGE, IommuStatus.ENOENT);
-        expect(IommuOp.UNMAP_PAGE, IommuStatus.EIO, IommuStatus.EBUSY);
+        int[] ofMaps = {
+            IommuStatus.OK, IommuStatus.EINVAL, IommuStatus.EPERM, IommuStatus.ENXIO, IommuStatus.ERANGE,
+            IommuStatus.EADDRNOTAVAIL, IommuStatus.EADDRINUSE, IommuStatus.ENOMEM, IommuStatus.ENOSPC, IommuStatus.EIO
+        };
+        expect(IommuOp.MAP_PAGE, ofMaps);
+        expect(IommuOp.MAP_RANGE, ofMaps);
+        expect(IommuOp.MIXED, ofMaps);
+        expect(IommuOp.MIXED, IommuStatus.ENOENT, IommuStatus.EBUSY);
+        int[] ofUnmaps = {IommuStatus.OK, IommuStatus.ERANGE, IommuStatus.ENOENT, IommuStatus.EIO, IommuStatus.EBUSY};
+        expect(IommuOp.UNMAP_PAGE, ofUnmaps);
+        expect(IommuOp.UNMAP_RANGE, ofUnmaps);
+        expect(IommuOp.UNMAP_RANGE, IommuStatus.EINVAL);
         expect(IommuOp.LOOKUP_PAGE, IommuStatus.OK, IommuStatus.ERANGE, IommuStatus.ENOENT);
-        for (String event : new String[] {EARLY_FLUSH, OWED_HIT, FLUSH_FAILURE, LONG_UNMAP}) {
+        expect(IommuOp.ALLOC_CONTEXT, IommuStatus.OK, IommuStatus.ENOSPC, IommuStatus.ENOMEM, IommuStatus.EIO);
+        expect(IommuOp.FREE_CONTEXT, IommuStatus.OK, IommuStatus.EINVAL, IommuStatus.ENOENT, IommuStatus.EBUSY);
+        expect(IommuOp.FREE_CONTEXT, IommuStatus.EIO);
+        expect(IommuOp.ATTACH_DEVICE, IommuStatus.OK, IommuStatus.EINVAL, IommuStatus.ENOENT, IommuStatus.EBUSY);
+        expect(IommuOp.ATTACH_DEVICE, IommuStatus.EIO);
+        for (String event : new String[] {EARLY_FLUSH, OWED_HIT, FLUSH_FAILURE, LONG_UNMAP, UNDONE_REMAP}) {
             counts.put(event, 0L);
         }
-        for (int result : new int[] {IommuStatus.OK, IommuStatus.EIO, IommuStatus.EFAULT}) {
+        for (int result : new int[] {IommuStatus.OK, IommuStatus.EIO, IommuStatus.EFAULT, IommuStatus.ENOENT}) {
             counts.put(resultName(result), 0L);
         }
     }

@@ -61,7 +61,7 @@ public final class DifferentialRun {
                     changeMood(world, random);
                 }
                 Call call = calls.next();
-                world.execute(call, random.nextInt(50) != 0);
+                world.execute(call, random.nextInt(50) != 0, random.nextInt(4) != 0);
                 done += call.accessible;
             }
         }

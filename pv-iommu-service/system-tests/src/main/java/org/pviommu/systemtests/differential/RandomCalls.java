@@ -26,18 +26,22 @@ final class RandomCalls {
         this.random = random;
     }
 
-    /** A small world in which every limit can be reached. */
+    /** A small world in which every limit can be reached: a device of its own, and two that share a group. */
     static World.Shape shape(Random random) {
         long lastBfn = (1L << 28) - 1;
         return new World.Shape(
                 random.nextInt(4) != 0,
                 lastBfn,
                 20 + random.nextInt(40),
-                8 + random.nextInt(12),
+                8 + random.nextInt(16),
                 1 + random.nextInt(48),
+                2 + random.nextInt(4),
                 List.of(LOW_MEMORY, NEXT_MEMORY, HIGH_MEMORY),
                 List.of(HYPERVISOR_MFNS),
-                List.of(RESERVED_BFNS),
+                List.of(
+                        new World.Endpoint(0x10, 1, List.of(RESERVED_BFNS)),
+                        new World.Endpoint(0x18, 2, List.of()),
+                        new World.Endpoint(0x19, 2, List.of(new FrameRange(536, 536)))),
                 bfns(lastBfn));
     }
 
@@ -55,13 +59,67 @@ final class RandomCalls {
     }
 
     Call next() {
-        int kind = random.nextInt(16);
-        int subOp = kind < 7 ? IommuOp.MAP_PAGE : kind < 14 ? IommuOp.UNMAP_PAGE : IommuOp.LOOKUP_PAGE;
-        int count = 1 + random.nextInt(random.nextInt(4) == 0 ? MAX_OPERATIONS : 16);
-        int accessible = random.nextInt(32) == 0 ? random.nextInt(count) : count;
-        Call call = new Call(subOp, count, accessible);
+        int subOp = anySubOp();
+        int count = subOp == IommuOp.FLUSH ? 0 : 1 + random.nextInt(maxOperations(subOp));
+        int accessible = random.nextInt(32) == 0 && count > 0 ? random.nextInt(count) : count;
+        Call call = new Call(subOp, anyContext(), canDefer(subOp) && random.nextInt(4) == 0, count, accessible);
         fill(call);
+        if (call.subOp == IommuOp.MAP_RANGE || call.subOp == IommuOp.UNMAP_RANGE) {
+            fillRanges(call);
+        }
+        for (int i = 0; i < count; i++) {
+            call.target[i] = anyContext();
+            call.endpoint[i] = anyEndpoint();
+        }
+        if (subOp == IommuOp.ATTACH_DEVICE) {
+            fillAttach(call);
+        }
         return call;
+    }
+
+    private int anySubOp() {
+        int dice = random.nextInt(66);
+        if (dice < 20) {
+            return IommuOp.MAP_PAGE;
+        }
+        if (dice < 32) {
+            return IommuOp.UNMAP_PAGE;
+        }
+        if (dice < 46) {
+            return IommuOp.MIXED;
+        }
+        return switch (dice - 46) {
+            case 0, 1, 2 -> IommuOp.MAP_RANGE;
+            case 3, 4, 5 -> IommuOp.UNMAP_RANGE;
+            case 6, 7, 8 -> IommuOp.FLUSH;
+            case 9, 10 -> IommuOp.LOOKUP_PAGE;
+            case 11, 12, 13 -> IommuOp.ALLOC_CONTEXT;
+            case 14, 15, 16 -> IommuOp.FREE_CONTEXT;
+            default -> IommuOp.ATTACH_DEVICE;
+        };
+    }
+
+    private static boolean canDefer(int subOp) {
+        return subOp == IommuOp.UNMAP_PAGE || subOp == IommuOp.UNMAP_RANGE || subOp == IommuOp.MIXED;
+    }
+
+    private int maxOperations(int subOp) {
+        return switch (subOp) {
+            case IommuOp.ALLOC_CONTEXT, IommuOp.FREE_CONTEXT, IommuOp.ATTACH_DEVICE -> 4;
+            case IommuOp.MAP_RANGE, IommuOp.UNMAP_RANGE -> 6;
+            default -> random.nextInt(4) == 0 ? MAX_OPERATIONS : 16;
+        };
+    }
+
+    /** Mostly the one that always exists, so that enough happens there. */
+    private int anyContext() {
+        return random.nextInt(3) == 0 ? random.nextInt(shape.maxContexts() + 1) : 0;
+    }
+
+    private int anyEndpoint() {
+        return random.nextInt(16) == 0
+                ? 0x77
+                : shape.endpoints().get(random.nextInt(shape.endpoints().size())).endpointId();
     }
 
     /** Runs of random length, so that coalescing and its ends are exercised, with strange operations in between. */
@@ -72,13 +130,71 @@ final class RandomCalls {
             long bfn = anyBfn();
             long mfn = anyMfn();
             int flags = anyFlags();
+            int kind = anyKind();
             for (int k = 0; k < run && i < call.count; k++, i++) {
                 call.bfn[i] = bfn + k;
                 call.mfn[i] = mfn + k;
-                call.flags[i] = flags;
+                call.flags[i] = call.subOp == IommuOp.MIXED ? flags & 0xffff : flags;
+                call.kind[i] = kind;
             }
         }
         clampToDomain(call);
+        if (call.subOp == IommuOp.MIXED && random.nextBoolean()) {
+            alternate(call);
+        }
+    }
+
+    private int anyKind() {
+        int dice = random.nextInt(32);
+        return dice == 0 ? random.nextInt(1 << 16) : dice < 16 ? IommuOp.MAP_PAGE : IommuOp.UNMAP_PAGE;
+    }
+
+    /** The usual workload of a Dom0: unmap a bus frame, map it to another frame. */
+    private static void alternate(Call call) {
+        for (int i = 0; i + 1 < call.count; i += 2) {
+            call.kind[i] = IommuOp.UNMAP_PAGE;
+            call.kind[i + 1] = IommuOp.MAP_PAGE;
+            call.bfn[i + 1] = call.bfn[i];
+        }
+    }
+
+    private void fillRanges(Call call) {
+        for (int i = 0; i < call.count; i++) {
+            call.pages[i] = switch (random.nextInt(24)) {
+                case 0 -> 0;
+                case 1 -> -1L - random.nextInt(3);
+                case 2 -> 1L << (20 + random.nextInt(44));
+                default -> 1 + random.nextInt(16);
+            };
+        }
+        if (call.subOp == IommuOp.MAP_RANGE) {
+            keepInDomain(call);
+        }
+    }
+
+    /** What a range maps must be compared afterwards, so it must not leave the compared bus frames. */
+    private void keepInDomain(Call call) {
+        for (int i = 0; i < call.count; i++) {
+            boolean big = call.pages[i] < 0 || call.pages[i] > 16;
+            while (!big && call.pages[i] > 1 && !shape.bfns().contains(call.bfn[i] + call.pages[i] - 1)
+                    && shape.bfns().contains(call.bfn[i])) {
+                call.pages[i]--;
+            }
+            if (big) {
+                call.bfn[i] = shape.lastBfn();
+            }
+        }
+    }
+
+    private void fillAttach(Call call) {
+        for (int i = 0; i < call.count; i++) {
+            call.flags[i] = random.nextInt(16) == 0 ? 1 : 0;
+        }
+        if (call.count >= 2 && random.nextBoolean()) { // both members of the group, to one target
+            call.endpoint[0] = 0x18;
+            call.endpoint[1] = 0x19;
+            call.target[1] = call.target[0];
+        }
     }
 
     /** Bus frames outside the compared set would escape the comparison. */

@@ -8,7 +8,7 @@ import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Supplier;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.pviommu.abi.IommuMapOp;
 import org.pviommu.abi.IommuOp;
@@ -16,95 +16,180 @@ import org.pviommu.abi.IommuStatus;
 import org.pviommu.engine.FrameRange;
 
 /**
- * What the engine should do, as naively as it can be said: a map of pages, one operation at a time, no runs, no tables, no
- * gather. It shares no code with the engine.
+ * What the engine should do for one guest, as naively as it can be said: maps of pages, one page at a time, no runs, no
+ * tables, no gather. It shares no code with the engine.
  *
  * <p>What came from outside is given to it: the answers of the host IOMMU in their order, and whether the log had room.
- * It checks on the way that the host was asked for exactly the pages it should have been asked for.
+ * It checks on the way that the host was asked for exactly what it should have been asked for.
  */
 final class ReferenceModel {
     private static final int FLUSH_ATTEMPTS = 3;
     private static final int EBUSY = 16;
     private static final int ENOMEM = 12;
     private static final int ENOSPC = 28;
-    private static final int TABLE_BITS = 9;
-    private static final int TABLE_LEVELS = 4;
-
-    /** A bus frame that is mapped, or owed: removed, not flushed. */
-    record Page(long mfn, int access, boolean owed) {}
 
     private final World.Shape shape;
-    private final Map<Long, Page> pages = new HashMap<>();
-    /** How many pages lie below each table, by level and upper bits. */
-    private final Map<String, Integer> tables = new HashMap<>();
-
-    private boolean gathered;
-    private Iterator<HostEvent> events = List.<HostEvent>of().iterator();
     private final Coverage coverage;
+    private final TreeMap<Integer, SpaceModel> spaces = new TreeMap<>();
+    /** Context that translates an endpoint's DMA; missing where it is blocked. */
+    private final Map<Integer, Integer> attachments = new HashMap<>();
+
+    private int hostSpacesMade;
+    private Iterator<HostEvent> events = List.<HostEvent>of().iterator();
+
+    // The running call.
+    private Call call = Call.of(0, 0);
+    private SpaceModel space;
+    private int[] statuses = {};
+    private long[] results = {};
+    private boolean mapsRoom;
+    private boolean removalsRoom;
+    private boolean earlyFlushFailed;
+    private int firstUnflushed;
+    private long doneAtEarlyFlush;
+    private boolean[] removedSinceFlush = {};
 
     ReferenceModel(World.Shape shape, Coverage coverage) {
         this.shape = shape;
         this.coverage = coverage;
+        this.space = newSpace(0);
+        shape.endpoints().forEach(endpoint -> attachments.put(endpoint.endpointId(), 0));
     }
 
-    /** What the engine should answer. */
+    private SpaceModel newSpace(int context) {
+        SpaceModel made = new SpaceModel(context, ++hostSpacesMade);
+        spaces.put(context, made);
+        return made;
+    }
+
+    /** What the engine should answer; results are nr_done of ranges and ctx_no of alloc_context. */
     @SuppressWarnings("ArrayRecordComponent") // made, read once and dropped; nobody compares answers
-    record Answer(long result, int[] statuses) {}
+    record Answer(long result, int[] statuses, long[] results) {}
 
-    Answer execute(Call call, List<HostEvent> hostEvents, boolean logHasRoom) {
+    Answer execute(Call newCall, List<HostEvent> hostEvents, boolean roomForMaps, boolean roomForRemovals) {
+        call = newCall;
         events = hostEvents.iterator();
-        int[] statuses = new int[call.accessible];
-        if (call.accessible == 0) {
-            check(hostEvents.isEmpty(), "a call that reached no element asked the host: %s", hostEvents);
-            return new Answer(IommuStatus.EFAULT, statuses);
-        }
-        boolean good = switch (call.subOp) {
-            case IommuOp.MAP_PAGE -> maps(call, statuses, logHasRoom);
-            case IommuOp.UNMAP_PAGE -> unmaps(call, statuses, logHasRoom);
-            default -> lookups(call, statuses);
-        };
+        statuses = new int[call.accessible];
+        results = new long[call.accessible];
+        removedSinceFlush = new boolean[call.accessible];
+        mapsRoom = roomForMaps;
+        removalsRoom = roomForRemovals;
+        earlyFlushFailed = false;
+        firstUnflushed = 0;
+        doneAtEarlyFlush = 0;
+        long result = run();
         check(!events.hasNext(), "the host was asked for more than it should: %s", hostEvents);
-        if (call.accessible < call.count) {
-            return new Answer(IommuStatus.EFAULT, statuses);
-        }
-        return new Answer(good ? IommuStatus.OK : IommuStatus.EIO, statuses);
+        return new Answer(result, statuses, results);
     }
 
-    private boolean lookups(Call call, int[] statuses) {
-        for (int i = 0; i < statuses.length; i++) {
-            if (outsideAperture(call.bfn[i])) {
-                statuses[i] = IommuStatus.ERANGE;
-            } else {
-                statuses[i] = isMapped(call.bfn[i]) ? IommuStatus.OK : IommuStatus.ENOENT;
+    private long run() {
+        SpaceModel named = spaces.get(call.context);
+        if (named == null) {
+            statuses = new int[0];
+            return IommuStatus.ENOENT;
+        }
+        space = named;
+        if (call.subOp == IommuOp.FLUSH) {
+            return flushAndRelease(space) ? IommuStatus.OK : IommuStatus.EIO;
+        }
+        if (call.count == 0) {
+            return IommuStatus.OK;
+        }
+        if (statuses.length == 0) {
+            return IommuStatus.EFAULT;
+        }
+        boolean good = apply();
+        return statuses.length < call.count ? IommuStatus.EFAULT : good ? IommuStatus.OK : IommuStatus.EIO;
+    }
+
+    private boolean apply() {
+        switch (call.subOp) {
+            case IommuOp.LOOKUP_PAGE -> {
+                for (int i = 0; i < statuses.length; i++) {
+                    statuses[i] = lookup(call.bfn[i]);
+                }
+                return true;
             }
+            case IommuOp.ALLOC_CONTEXT, IommuOp.FREE_CONTEXT, IommuOp.ATTACH_DEVICE -> {
+                boolean room = call.subOp == IommuOp.FREE_CONTEXT ? removalsRoom : mapsRoom;
+                for (int i = 0; i < statuses.length; i++) {
+                    statuses[i] = room ? changeContext(i) : IommuStatus.EIO;
+                }
+                return true;
+            }
+            case IommuOp.MAP_RANGE, IommuOp.UNMAP_RANGE -> ranges();
+            default -> pages();
         }
-        return true;
+        return finish();
     }
 
-    // Maps.
+    private int lookup(long bfn) {
+        return outsideAperture(bfn) ? IommuStatus.ERANGE : space.isMapped(bfn) ? IommuStatus.OK : IommuStatus.ENOENT;
+    }
 
-    private boolean maps(Call call, int[] statuses, boolean logHasRoom) {
-        if (!logHasRoom) {
-            Arrays.fill(statuses, IommuStatus.EIO);
-            return false;
-        }
+    // Single pages.
+
+    private void pages() {
         HostRun run = HostRun.none();
         for (int i = 0; i < statuses.length; i++) {
-            int status = checkMap(call.bfn[i], call.mfn[i], call.flags[i]);
+            int kind = call.kindOf(i);
+            int status =
+                    switch (kind) {
+                        case IommuOp.MAP_PAGE -> mapsRoom ? checkMap(call.bfn[i], call.mfn[i], call.flags[i]) : IommuStatus.EIO;
+                        case IommuOp.UNMAP_PAGE -> removalsRoom ? lookup(call.bfn[i]) : IommuStatus.EIO;
+                        default -> IommuStatus.EINVAL;
+                    };
+            boolean opensUnmap = kind == IommuOp.UNMAP_PAGE && status == IommuStatus.OK && run.isUsedUp();
+            if (opensUnmap && !canHold(i)) {
+                status = IommuStatus.EIO;
+            }
             if (status != IommuStatus.OK) {
                 check(run.isUsedUp(), "operation %d was checked with a run open", i);
-            } else {
-                run = run.orNext(() -> next(HostEvent.Kind.MAP));
-                run.take(call.bfn[i]);
-                status = hostStatus(run.event.outcome());
+                statuses[i] = status;
+                continue;
             }
-            if (status == IommuStatus.OK) {
-                put(call.bfn[i], new Page(call.mfn[i], call.flags[i], false));
-            }
-            statuses[i] = status;
+            boolean isMap = kind == IommuOp.MAP_PAGE;
+            run = run.orNext(() -> next(isMap ? HostEvent.Kind.MAP : HostEvent.Kind.UNMAP, space));
+            statuses[i] = isMap ? mapOne(run, call.bfn[i], call.mfn[i], call.flags[i]) : unmapOne(run, call.bfn[i]);
         }
-        check(run.isUsedUp(), "the host was asked for pages nobody mapped: %s", run);
-        return true;
+        check(run.isUsedUp(), "the host was asked for pages that no operation names: %s", run);
+    }
+
+    private int mapOne(HostRun run, long bfn, long mfn, int flags) {
+        run.take(bfn);
+        int status = hostStatus(run.event.outcome());
+        if (status == IommuStatus.OK) {
+            space.mapped.put(bfn, new SpaceModel.Page(mfn, flags));
+        }
+        return status;
+    }
+
+    private int unmapOne(HostRun run, long bfn) {
+        long outcome = run.event.outcome();
+        run.take(bfn);
+        if (outcome <= 0) {
+            if (outcome == -EBUSY) {
+                run.endHere(); // speaks about this page alone
+                return IommuStatus.EBUSY;
+            }
+            return IommuStatus.EIO;
+        }
+        space.remove(bfn, call.subOp == IommuOp.MIXED && !call.deferred);
+        if (run.isLastOfOutcome()) {
+            run.endHere();
+        } else if (run.isUsedUp()) {
+            removeUnasked(bfn + 1, run.event.firstBfn() + outcome - 1);
+        }
+        return IommuStatus.OK;
+    }
+
+    private void removeUnasked(long firstBfn, long lastBfn) {
+        coverage.event(Coverage.LONG_UNMAP);
+        for (long bfn = firstBfn; bfn <= lastBfn; bfn++) {
+            if (space.isMapped(bfn)) {
+                space.remove(bfn, false);
+            }
+        }
     }
 
     private int checkMap(long bfn, long mfn, int flags) {
@@ -116,7 +201,7 @@ final class ReferenceModel {
         if (outsideAperture(bfn)) {
             return IommuStatus.ERANGE;
         }
-        if (anyContains(shape.reservedBfns(), bfn)) {
+        if (isReserved(space.context, bfn)) {
             return IommuStatus.EADDRNOTAVAIL;
         }
         if (!anyContains(shape.memory(), mfn)) {
@@ -125,13 +210,13 @@ final class ReferenceModel {
         if (anyContains(shape.reservedMfns(), mfn)) {
             return IommuStatus.EPERM;
         }
-        if (pages.containsKey(bfn)) {
+        if (space.isMapped(bfn) || (space.isOwed(bfn) && !space.fresh.contains(bfn))) {
             return IommuStatus.EADDRINUSE;
         }
         if (mappedPages() >= shape.maxMappedFrames()) {
             return IommuStatus.ENOSPC;
         }
-        return 1 + tables.size() + missingTables(bfn) > shape.maxTablePages() ? IommuStatus.ENOMEM : IommuStatus.OK;
+        return tablePages() + space.missingTables(bfn) > shape.maxTablePages() ? IommuStatus.ENOMEM : IommuStatus.OK;
     }
 
     private static int hostStatus(long outcome) {
@@ -145,95 +230,127 @@ final class ReferenceModel {
         };
     }
 
-    // Unmaps.
+    // Ranges.
 
-    private boolean unmaps(Call call, int[] statuses, boolean logHasRoom) {
-        if (!logHasRoom) {
-            Arrays.fill(statuses, IommuStatus.EIO);
-            flushAtEnd(statuses, 0);
-            return false;
-        }
-        HostRun run = HostRun.none();
-        int firstUnflushed = 0;
-        boolean earlyFlushFailed = false;
+    private void ranges() {
+        boolean isMap = call.subOp == IommuOp.MAP_RANGE;
         for (int i = 0; i < statuses.length; i++) {
-            long bfn = call.bfn[i];
-            statuses[i] =
-                    outsideAperture(bfn) ? IommuStatus.ERANGE : isMapped(bfn) ? IommuStatus.OK : IommuStatus.ENOENT;
-            if (statuses[i] != IommuStatus.OK) {
-                check(run.isUsedUp(), "operation %d was checked with a run open", i);
-                continue;
+            if (!(isMap ? mapsRoom : removalsRoom)) {
+                statuses[i] = IommuStatus.EIO;
+            } else {
+                statuses[i] = isMap ? mapRange(i) : unmapRange(i);
             }
-            if (run.isUsedUp() && owedPages() >= shape.maxHeldFrames()) {
-                boolean flushed = !earlyFlushFailed && flush();
-                if (!earlyFlushFailed) {
-                    coverage.event(Coverage.EARLY_FLUSH);
-                }
-                if (!flushed) {
-                    earlyFlushFailed = true;
-                    statuses[i] = IommuStatus.EIO;
-                    continue;
-                }
-                firstUnflushed = i;
-            }
-            run = run.orNext(() -> next(HostEvent.Kind.UNMAP));
-            statuses[i] = unmapOne(run, bfn);
         }
-        check(run.isUsedUp(), "the host was asked to remove pages nobody unmapped: %s", run);
-        return flushAtEnd(statuses, firstUnflushed);
     }
 
-    private int unmapOne(HostRun run, long bfn) {
-        long outcome = run.event.outcome();
-        run.take(bfn);
-        if (outcome <= 0) {
-            if (outcome == -EBUSY) {
-                run.endHere(); // speaks about this page alone
-                return IommuStatus.EBUSY;
-            }
-            return IommuStatus.EIO;
+    private static boolean wraps(long first, long pages) {
+        return Long.compareUnsigned(first + pages - 1, first) < 0;
+    }
+
+    private int mapRange(int i) {
+        long pages = call.pages[i];
+        if (pages == 0 || wraps(call.bfn[i], pages) || wraps(call.mfn[i], pages)) {
+            return IommuStatus.EINVAL;
         }
-        owe(bfn);
-        if (run.taken == outcome) {
-            run.endHere();
-        } else if (run.isUsedUp()) {
-            coverage.event(Coverage.LONG_UNMAP);
-            for (long extra = bfn + 1; extra < run.event.firstBfn() + outcome; extra++) {
-                if (isMapped(extra)) {
-                    owe(extra);
-                }
+        HostRun run = HostRun.none();
+        for (long done = 0; done != pages; done++) {
+            long bfn = call.bfn[i] + done;
+            int status = checkMap(bfn, call.mfn[i] + done, call.flags[i]);
+            if (status != IommuStatus.OK) {
+                check(run.isUsedUp(), "range %d was checked with a run open", i);
+                return status;
             }
+            run = run.orNext(() -> next(HostEvent.Kind.MAP, space));
+            status = mapOne(run, bfn, call.mfn[i] + done, call.flags[i]);
+            if (status != IommuStatus.OK) {
+                return status;
+            }
+            results[i] = run.isUsedUp() ? done + 1 : results[i];
+        }
+        check(run.isUsedUp(), "the host was asked for pages beyond the range: %s", run);
+        return IommuStatus.OK;
+    }
+
+    private int unmapRange(int i) {
+        long first = call.bfn[i];
+        long pages = call.pages[i];
+        if (pages == 0 || wraps(first, pages)) {
+            return IommuStatus.EINVAL;
+        }
+        if (outsideAperture(first)) {
+            return IommuStatus.ERANGE;
+        }
+        boolean beyond = Long.compareUnsigned(first + pages - 1, shape.lastBfn()) > 0;
+        long last = beyond ? shape.lastBfn() : first + pages - 1;
+        int status = unmapAllIn(i, first, last);
+        if (status != IommuStatus.OK) {
+            return status;
+        }
+        results[i] = last - first + 1;
+        return beyond ? IommuStatus.ERANGE : rangeRemoved ? IommuStatus.OK : IommuStatus.ENOENT;
+    }
+
+    private boolean rangeRemoved;
+
+    private int unmapAllIn(int i, long first, long last) {
+        rangeRemoved = false;
+        HostRun run = HostRun.none();
+        long next = first;
+        for (Long bfn = mappedFrom(next, last); bfn != null; bfn = mappedFrom(next, last)) {
+            results[i] = bfn - first;
+            if (run.isUsedUp() && !canHold(i)) {
+                return IommuStatus.EIO;
+            }
+            run = run.orNext(() -> next(HostEvent.Kind.UNMAP, space));
+            int status = unmapOne(run, bfn);
+            if (status != IommuStatus.OK) {
+                return status;
+            }
+            rangeRemoved = true;
+            removedSinceFlush[i] = true;
+            next = bfn + 1;
+            results[i] = next - first;
         }
         return IommuStatus.OK;
     }
 
-    private void owe(long bfn) {
-        Page page = found(pages.get(bfn), "cannot be owed: bfn=" + bfn);
-        pages.put(bfn, new Page(page.mfn, page.access, true));
-        gathered = true;
+    private @Nullable Long mappedFrom(long first, long last) {
+        Long bfn = first > last ? null : space.mapped.ceilingKey(first);
+        return bfn == null || bfn > last ? null : bfn;
     }
 
-    private boolean flushAtEnd(int[] statuses, int firstUnflushed) {
-        if (!gathered || flush()) {
+    // Flushes.
+
+    private boolean canHold(int index) {
+        if (heldPages() < shape.maxHeldFrames()) {
             return true;
         }
-        for (int i = firstUnflushed; i < statuses.length; i++) {
-            if (statuses[i] == IommuStatus.OK) {
-                statuses[i] = IommuStatus.EIO;
+        if (earlyFlushFailed) {
+            return false;
+        }
+        if (space.gathered) {
+            coverage.event(Coverage.EARLY_FLUSH);
+            if (flush(space)) {
+                firstUnflushed = index;
+                doneAtEarlyFlush = results[index];
+                removedSinceFlush[index] = false;
             }
         }
-        return false;
+        if (heldPages() >= shape.maxHeldFrames()) {
+            spaces.values().stream().filter(other -> other != space).forEach(this::flushAndRelease);
+        }
+        earlyFlushFailed = heldPages() >= shape.maxHeldFrames();
+        return !earlyFlushFailed;
     }
 
-    private boolean flush() {
+    private boolean flushAndRelease(SpaceModel flushed) {
+        return !flushed.gathered || flush(flushed);
+    }
+
+    private boolean flush(SpaceModel flushed) {
         for (int attempt = 0; attempt < FLUSH_ATTEMPTS; attempt++) {
-            if (next(HostEvent.Kind.FLUSH).outcome() == 0) {
-                gathered = false;
-                for (Long bfn : List.copyOf(pages.keySet())) {
-                    if (isOwed(bfn)) {
-                        remove(bfn);
-                    }
-                }
+            if (next(HostEvent.Kind.FLUSH, flushed).outcome() == 0) {
+                flushed.flushed();
                 return true;
             }
         }
@@ -241,116 +358,288 @@ final class ReferenceModel {
         return false;
     }
 
-    private HostEvent next(HostEvent.Kind kind) {
+    private boolean finish() {
+        boolean removes = call.subOp != IommuOp.MAP_PAGE && call.subOp != IommuOp.MAP_RANGE;
+        boolean flushed = !removes || call.deferred || flushAndRelease(space);
+        if (!flushed) {
+            failUnflushed();
+        }
+        space.fresh.clear();
+        boolean refused = removes ? !removalsRoom : !mapsRoom;
+        return flushed && !refused && (call.subOp != IommuOp.MIXED || mapsRoom);
+    }
+
+    private void failUnflushed() {
+        boolean undone = call.subOp != IommuOp.MIXED || undoRemaps();
+        for (int i = firstUnflushed; i < statuses.length; i++) {
+            if (call.subOp == IommuOp.UNMAP_RANGE) {
+                if (removedSinceFlush[i]) {
+                    statuses[i] = IommuStatus.EIO;
+                    results[i] = i == firstUnflushed ? doneAtEarlyFlush : 0;
+                }
+            } else if (statuses[i] == IommuStatus.OK && isUnflushed(i, undone)) {
+                statuses[i] = IommuStatus.EIO;
+            }
+        }
+    }
+
+    private boolean isUnflushed(int i, boolean undone) {
+        if (call.kindOf(i) == IommuOp.UNMAP_PAGE) {
+            return true;
+        }
+        long bfn = call.bfn[i];
+        boolean inGather = space.owed.stream().anyMatch(owed -> owed.bfn() == bfn);
+        return undone ? !space.isMapped(bfn) : inGather;
+    }
+
+    private boolean undoRemaps() {
+        boolean all = true;
+        for (int i = 0; i < space.owed.size(); i++) {
+            long bfn = space.owed.get(i).bfn();
+            if (!space.isMapped(bfn)) {
+                continue;
+            }
+            HostEvent event = next(HostEvent.Kind.UNMAP, space);
+            check(event.firstBfn() == bfn && event.pages() == 1, "undoing bfn=%d asked for %s", bfn, event);
+            if (event.outcome() < 1) {
+                all = false;
+                continue;
+            }
+            space.remove(bfn, false);
+            if (event.outcome() > 1) {
+                removeUnasked(bfn + 1, bfn + event.outcome() - 1);
+            }
+            coverage.event(Coverage.UNDONE_REMAP);
+        }
+        return all;
+    }
+
+    // Contexts.
+
+    private int changeContext(int i) {
+        return switch (call.subOp) {
+            case IommuOp.ALLOC_CONTEXT -> alloc(i);
+            case IommuOp.FREE_CONTEXT -> free(call.target[i]);
+            default -> attach(i);
+        };
+    }
+
+    private int alloc(int i) {
+        int context = 0;
+        while (spaces.containsKey(context)) {
+            context++;
+        }
+        if (context >= shape.maxContexts()) {
+            return IommuStatus.ENOSPC;
+        }
+        if (next(HostEvent.Kind.CREATE, null).outcome() != 0) {
+            return IommuStatus.EIO;
+        }
+        if (tablePages() + 1 > shape.maxTablePages()) {
+            hostSpacesMade++; // made, and given back
+            return IommuStatus.ENOMEM;
+        }
+        newSpace(context);
+        results[i] = context;
+        return IommuStatus.OK;
+    }
+
+    private int free(int context) {
+        if (context == 0) {
+            return IommuStatus.EINVAL;
+        }
+        SpaceModel freed = spaces.get(context);
+        if (freed == null) {
+            return IommuStatus.ENOENT;
+        }
+        if (attachments.containsValue(context)) {
+            return IommuStatus.EBUSY;
+        }
+        boolean removed = unmapEverything(freed);
+        if (!flush(freed) || !removed) {
+            return IommuStatus.EIO;
+        }
+        spaces.remove(context);
+        return IommuStatus.OK;
+    }
+
+    private boolean unmapEverything(SpaceModel freed) {
+        boolean all = true;
+        long from = 0;
+        for (Long first = freed.mapped.ceilingKey(from); first != null; first = freed.mapped.ceilingKey(from)) {
+            long pages = 1;
+            while (freed.isMapped(first + pages)) {
+                pages++;
+            }
+            for (long done = 0; done < pages; ) {
+                HostEvent event = next(HostEvent.Kind.UNMAP, freed);
+                check(
+                        event.firstBfn() == first + done && event.pages() == pages - done,
+                        "%d pages from bfn=%d expected: %s",
+                        pages - done,
+                        first + done,
+                        event);
+                long mine = Math.min(event.outcome(), pages - done);
+                for (long i = 0; i < mine; i++) {
+                    freed.remove(first + done + i, false);
+                }
+                all &= mine > 0;
+                done += mine > 0 ? mine : event.outcome() == -EBUSY ? 1 : pages - done;
+            }
+            from = first + pages;
+        }
+        freed.gathered = true; // everything is flushed, whatever was removed
+        return all;
+    }
+
+    private int attach(int i) {
+        if (call.flags[i] != 0) {
+            return IommuStatus.EINVAL;
+        }
+        World.Endpoint endpoint = endpoint(call.endpoint[i]);
+        SpaceModel target = spaces.get(call.target[i]);
+        if (endpoint == null || target == null) {
+            return IommuStatus.ENOENT;
+        }
+        Integer current = attachments.get(endpoint.endpointId());
+        if (current != null && current == target.context) {
+            return IommuStatus.OK;
+        }
+        if (partsGroup(endpoint, target) || occupiesReserved(endpoint, target)) {
+            return IommuStatus.EBUSY;
+        }
+        return move(endpoint, target, current == null ? null : spaces.get(current));
+    }
+
+    private int move(World.Endpoint endpoint, SpaceModel target, @Nullable SpaceModel old) {
+        if (old != null) {
+            if (!flushAndRelease(old)) {
+                return IommuStatus.EIO;
+            }
+            boolean blocked = true;
+            for (World.Endpoint member : shape.endpoints()) {
+                Integer at = attachments.get(member.endpointId());
+                if (member.group() == endpoint.group() && at != null && at != target.context) {
+                    boolean done = next(HostEvent.Kind.DETACH, found(spaces.get(at), "attached to nothing")).outcome() == 0;
+                    blocked &= done;
+                    if (done) {
+                        attachments.remove(member.endpointId());
+                    }
+                }
+            }
+            if (!blocked) {
+                return IommuStatus.EIO;
+            }
+        }
+        long outcome = next(HostEvent.Kind.ATTACH, target).outcome();
+        if (outcome == 0) {
+            attachments.put(endpoint.endpointId(), target.context);
+            return IommuStatus.OK;
+        }
+        if (old != null && next(HostEvent.Kind.ATTACH, old).outcome() == 0) {
+            attachments.put(endpoint.endpointId(), old.context);
+        }
+        return outcome == -EBUSY ? IommuStatus.EBUSY : IommuStatus.EIO;
+    }
+
+    private boolean partsGroup(World.Endpoint endpoint, SpaceModel target) {
+        for (World.Endpoint member : shape.endpoints()) {
+            Integer at = attachments.get(member.endpointId());
+            boolean there = at != null && at == target.context;
+            boolean named = false;
+            for (int k = 0; k < statuses.length; k++) {
+                named |= call.endpoint[k] == member.endpointId() && call.target[k] == target.context;
+            }
+            if (member.group() == endpoint.group() && !there && !named) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static boolean occupiesReserved(World.Endpoint endpoint, SpaceModel target) {
+        return anyOf(endpoint.reserved(), target.mapped.keySet())
+                || target.owed.stream().anyMatch(owed -> anyContains(endpoint.reserved(), owed.bfn()));
+    }
+
+    private static boolean anyOf(List<FrameRange> ranges, Iterable<Long> frames) {
+        for (long frame : frames) {
+            if (anyContains(ranges, frame)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private World.@Nullable Endpoint endpoint(int id) {
+        return shape.endpoints().stream()
+                .filter(endpoint -> endpoint.endpointId() == id)
+                .findFirst()
+                .orElse(null);
+    }
+
+    private HostEvent next(HostEvent.Kind kind, @Nullable SpaceModel expected) {
         check(events.hasNext(), "the host was not asked: %s expected", kind);
         HostEvent event = events.next();
         check(event.kind() == kind, "the host was asked for %s, %s expected", event, kind);
+        check(expected == null || event.space() == expected.hostSpace, "wrong address space: %s", event);
         return event;
     }
 
     // State.
 
-    private void put(long bfn, Page page) {
-        pages.put(bfn, page);
-        for (int level = 1; level < TABLE_LEVELS; level++) {
-            tables.merge(tableName(bfn, level), 1, Integer::sum);
-        }
-    }
-
-    private void remove(long bfn) {
-        pages.remove(bfn);
-        for (int level = 1; level < TABLE_LEVELS; level++) {
-            tables.computeIfPresent(tableName(bfn, level), (name, count) -> count == 1 ? null : count - 1);
-        }
-    }
-
-    private int missingTables(long bfn) {
-        int missing = 0;
-        for (int level = 1; level < TABLE_LEVELS; level++) {
-            if (!tables.containsKey(tableName(bfn, level))) {
-                missing++;
-            }
-        }
-        return missing;
-    }
-
-    private static String tableName(long bfn, int level) {
-        return level + ":" + (bfn >>> (level * TABLE_BITS));
-    }
-
     private boolean outsideAperture(long bfn) {
         return bfn < 0 || bfn > shape.lastBfn();
+    }
+
+    boolean isReserved(int context, long bfn) {
+        return shape.endpoints().stream()
+                .filter(endpoint -> attachments.getOrDefault(endpoint.endpointId(), -1) == context)
+                .anyMatch(endpoint -> anyContains(endpoint.reserved(), bfn));
     }
 
     private static boolean anyContains(List<FrameRange> ranges, long frame) {
         return ranges.stream().anyMatch(range -> range.contains(frame));
     }
 
-    boolean isMapped(long bfn) {
-        Page page = pages.get(bfn);
-        return page != null && !page.owed;
+    Iterable<SpaceModel> spaces() {
+        return spaces.values();
     }
 
-    boolean isOwed(long bfn) {
-        Page page = pages.get(bfn);
-        return page != null && page.owed;
+    @Nullable SpaceModel space(int context) {
+        return spaces.get(context);
     }
 
-    @Nullable
-    Page page(long bfn) {
-        return pages.get(bfn);
+    @Nullable SpaceModel spaceOfHost(long hostSpace) {
+        return spaces.values().stream()
+                .filter(candidate -> candidate.hostSpace == hostSpace)
+                .findFirst()
+                .orElse(null);
     }
 
-    long owedPages() {
-        return pages.values().stream().filter(Page::owed).count();
+    @Nullable SpaceModel spaceOfEndpoint(int endpoint) {
+        Integer context = attachments.get(endpoint);
+        return context == null ? null : spaces.get(context);
     }
 
     long mappedPages() {
-        return pages.size() - owedPages();
+        return spaces.values().stream().mapToLong(each -> each.mapped.size()).sum();
+    }
+
+    long heldPages() {
+        return spaces.values().stream().mapToLong(each -> each.owed.size()).sum();
     }
 
     long tablePages() {
-        return 1L + tables.size();
+        return spaces.values().stream().mapToLong(SpaceModel::tablePages).sum();
     }
 
     long holds(long mfn) {
-        return pages.values().stream().filter(page -> page.mfn == mfn).count();
+        return spaces.values().stream().mapToLong(each -> each.holds(mfn)).sum();
     }
 
-    /** How far a host call has been matched with operations. */
-    private static final class HostRun {
-        final HostEvent event;
-        private long taken;
-        private boolean ended;
-
-        HostRun(HostEvent event) {
-            this.event = event;
-        }
-
-        static HostRun none() {
-            return new HostRun(new HostEvent(HostEvent.Kind.MAP, 0, 0, 0));
-        }
-
-        boolean isUsedUp() {
-            return ended || taken == event.pages();
-        }
-
-        HostRun orNext(Supplier<HostEvent> next) {
-            return isUsedUp() ? new HostRun(next.get()) : this;
-        }
-
-        void take(long bfn) {
-            check(bfn == event.firstBfn() + taken, "bfn=%d was given to the host out of order: %s", bfn, event);
-            taken++;
-        }
-
-        void endHere() {
-            ended = true;
-        }
-
-        @Override
-        public String toString() {
-            return event + " taken=" + taken;
-        }
+    @Override
+    public String toString() {
+        return "contexts=" + spaces.keySet() + " attachments=" + attachments + " statuses=" + Arrays.toString(statuses);
     }
 }

@@ -6,14 +6,15 @@ import static org.pviommu.systemtests.differential.Divergence.found;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.ArrayList;
-import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.TreeSet;
-import org.pviommu.abi.IommuMapOp;
+import org.jspecify.annotations.Nullable;
 import org.pviommu.abi.IommuOp;
 import org.pviommu.engine.Access;
+import org.pviommu.engine.AddressSpace;
 import org.pviommu.engine.BatchLog;
 import org.pviommu.engine.EndpointDescriptor;
 import org.pviommu.engine.Engine;
@@ -39,13 +40,15 @@ import org.pviommu.host.SimulatedIommu;
  * moments they speak about: I1 and I3 when a flush begins, I2 when a call returns.
  */
 final class World implements AutoCloseable, ObservedHost.Watcher {
-    private static final int ENDPOINT = 0x10;
     private static final int GUEST = 1;
     /** Frames that hold the arrays of operations; never mapped by a call. */
     private static final FrameRange ARGUMENTS = new FrameRange(0x1000, 0x1001);
 
     private static final long ARGUMENTS_END = (ARGUMENTS.last() + 1) * FrameMemory.PAGE_BYTES;
-    private static final int UNWRITTEN_STATUS = 0x5a5a5a5a;
+    private static final int UNWRITTEN = 0x5a5a5a5a;
+
+    /** A device; endpoints of one group share one address space. */
+    record Endpoint(int endpointId, int group, List<FrameRange> reserved) {}
 
     /** What a world looks like. Ranges are inclusive. */
     record Shape(
@@ -54,9 +57,10 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
             long maxMappedFrames,
             int maxTablePages,
             int maxHeldFrames,
+            int maxContexts,
             List<FrameRange> memory,
             List<FrameRange> reservedMfns,
-            List<FrameRange> reservedBfns,
+            List<Endpoint> endpoints,
             List<Long> bfns) {}
 
     private final Shape shape;
@@ -72,8 +76,9 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
     private final MemorySegment arguments;
     private final Arena arena = Arena.ofConfined();
     private final MemorySegment dmaBuffer = arena.allocate(Long.BYTES, Long.BYTES);
-    private final TreeSet<Long> removedSinceFlush = new TreeSet<>();
-    private boolean logHasRoom = true;
+    private final Map<Integer, TreeSet<Long>> removedSinceFlush = new HashMap<>();
+    private boolean roomForMaps = true;
+    private boolean roomForRemovals = true;
 
     World(Shape shape, long seed, Coverage coverage) {
         this.shape = shape;
@@ -85,13 +90,13 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
         this.engine = new Engine(host, new BatchLog() {
             @Override
             public boolean reserve(int operations, boolean removal) {
-                return logHasRoom;
+                return removal ? roomForRemovals : roomForMaps;
             }
 
             @Override
             public void commit(SliceRecord slice) {}
         });
-        this.guest = engine.addGuest(GUEST, policy(), List.of(endpoint()));
+        this.guest = engine.addGuest(GUEST, policy(), endpoints());
         this.executor = new HypercallExecutor(engine, guest);
         this.model = new ReferenceModel(shape, coverage);
         for (FrameRange mfns : shape.memory()) {
@@ -110,23 +115,29 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
                 shape.maxMappedFrames(),
                 shape.maxTablePages(),
                 shape.maxHeldFrames(),
-                GuestPolicy.DEFAULT_MAX_CONTEXTS,
+                shape.maxContexts(),
                 shape.reservedMfns());
     }
 
-    private EndpointDescriptor endpoint() {
-        return new EndpointDescriptor(
-                ENDPOINT,
-                shape.reservedBfns().stream()
-                        .map(range -> new ReservedRegion(range, ReservedRegion.Kind.RESERVED))
-                        .toList());
+    private List<EndpointDescriptor> endpoints() {
+        return shape.endpoints().stream()
+                .map(endpoint -> new EndpointDescriptor(
+                        endpoint.endpointId(),
+                        endpoint.group(),
+                        endpoint.reserved().stream()
+                                .map(bfns -> new ReservedRegion(bfns, ReservedRegion.Kind.RESERVED))
+                                .toList()))
+                .toList();
     }
 
     /** The host refuses, removes less or more than asked, and fails to flush, each with {@code probability}. */
     void misbehave(double probability) {
         faults.failRandomly(HostCall.Kind.MAP, probability, 5, 12, 28, 14, 16, 1, 75, -5);
         faults.failRandomly(HostCall.Kind.UNMAP, probability, 5, 12, 16, 22);
-        faults.failRandomly(HostCall.Kind.FLUSH, Math.sqrt(probability), 5, 110);
+        faults.failRandomly(HostCall.Kind.FLUSH, Math.cbrt(probability), 5, 110); // all attempts must fail
+        faults.failRandomly(HostCall.Kind.CREATE, probability, 12);
+        faults.failRandomly(HostCall.Kind.ATTACH, probability, 16, 5);
+        faults.failRandomly(HostCall.Kind.DETACH, probability / 4, 5);
         faults.shortenUnmapsRandomly(probability, 3);
         faults.extendUnmapsRandomly(probability, 4);
     }
@@ -144,110 +155,111 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
     }
 
     /** Makes the call, and compares everything with the model. */
-    void execute(Call call, boolean roomInLog) {
-        logHasRoom = roomInLog;
+    void execute(Call call, boolean newRoomForMaps, boolean newRoomForRemovals) {
+        roomForMaps = newRoomForMaps;
+        roomForRemovals = newRoomForMaps || newRoomForRemovals;
         long offset = writeArguments(call);
         byte[] before = arguments.toArray(ValueLayout.JAVA_BYTE);
         host.takeEvents();
         cacheSomeTranslations();
-        long result = executor.call(call.subOp, ARGUMENTS.first() * FrameMemory.PAGE_BYTES + offset, call.count);
+        long result = executor.call(call.cmd(), ARGUMENTS.first() * FrameMemory.PAGE_BYTES + offset, call.count);
         List<HostEvent> events = host.takeEvents();
-        ReferenceModel.Answer expected = ask(call, events, roomInLog);
-        check(result == expected.result(), "result=%d expected=%d events=%s", result, expected.result(), events);
-        compareArray(call, offset, expected.statuses(), before);
+        ReferenceModel.Answer expected = ask(call, events);
+        check(result == expected.result(), "result=%d expected=%d in %s with %s", result, expected.result(), call, events);
+        compareArray(call, offset, expected, before);
         compareTables();
         compareHolds();
         checkIotlbAfterCall();
         coverage.result(result);
     }
 
-    private ReferenceModel.Answer ask(Call call, List<HostEvent> events, boolean roomInLog) {
+    private ReferenceModel.Answer ask(Call call, List<HostEvent> events) {
         try {
-            return model.execute(call, events, roomInLog);
+            return model.execute(call, events, roomForMaps, roomForRemovals);
         } catch (Divergence e) {
-            throw new Divergence(e.getMessage() + " in " + call + " with host calls " + events + " and " + shape);
+            throw new Divergence(e.getMessage() + " in " + call + " with host calls " + events + " and " + shape + model);
         }
     }
 
-    /** The array lies where exactly {@code accessible} elements of it are in memory. Statuses are pre-filled. */
+    /** The array lies where exactly {@code accessible} elements of it are in memory. Outputs are pre-filled. */
     private long writeArguments(Call call) {
+        long size = IommuOp.elementBytes(call.subOp);
         long offset = call.accessible == call.count
                 ? 8L * random.nextInt(8)
-                : ARGUMENTS_END
-                        - ARGUMENTS.first() * FrameMemory.PAGE_BYTES
-                        - (long) call.accessible * IommuMapOp.SIZE
-                        - 8L * random.nextInt(2);
+                : ARGUMENTS_END - ARGUMENTS.first() * FrameMemory.PAGE_BYTES - call.accessible * size - (size > 8 ? 8L * random.nextInt(2) : 0);
+        if (call.subOp == IommuOp.FLUSH) {
+            return 0;
+        }
         for (int i = 0; i < call.accessible; i++) {
-            long element = offset + (long) i * IommuMapOp.SIZE;
-            IommuMapOp.putBfn(arguments, element, call.bfn[i]);
-            IommuMapOp.putMfn(arguments, element, call.mfn[i]);
-            IommuMapOp.putFlags(arguments, element, call.flags[i]);
-            IommuMapOp.putStatus(arguments, element, UNWRITTEN_STATUS);
+            ElementCodec.write(arguments, offset + i * size, call, i, UNWRITTEN);
         }
         return offset;
     }
 
-    private void compareArray(Call call, long offset, int[] statuses, byte[] before) {
-        for (int i = 0; i < statuses.length; i++) {
-            long element = offset + (long) i * IommuMapOp.SIZE;
-            int status = IommuMapOp.status(arguments, element);
+    private void compareArray(Call call, long offset, ReferenceModel.Answer expected, byte[] before) {
+        long size = IommuOp.elementBytes(call.subOp);
+        MemorySegment wanted = MemorySegment.ofArray(before);
+        for (int i = 0; i < expected.statuses().length; i++) {
+            long element = offset + i * size;
+            int status = ElementCodec.status(arguments, element, call.subOp);
             check(
-                    status == statuses[i],
-                    "%s[%d] bfn=%d mfn=%d flags=%d status=%d expected=%d",
-                    IommuOp.name(call.subOp),
+                    status == expected.statuses()[i],
+                    "element %d status=%d expected=%d in %s, %s",
                     i,
-                    call.bfn[i],
-                    call.mfn[i],
-                    call.flags[i],
                     status,
-                    statuses[i]);
+                    expected.statuses()[i],
+                    call,
+                    model);
             coverage.status(call.subOp, status);
-            if (call.subOp == IommuOp.LOOKUP_PAGE && status == 0) {
-                compareLookup(call.bfn[i], element);
-                putInt(before, element + IommuMapOp.FLAGS_OFFSET, IommuMapOp.flags(arguments, element));
-                putLong(before, element + IommuMapOp.MFN_OFFSET, IommuMapOp.mfn(arguments, element));
-            }
-            putInt(before, element + IommuMapOp.STATUS_OFFSET, status);
+            ElementCodec.expectOutputs(wanted, element, call, i, status, expected.results()[i], lookedUp(call, i));
         }
-        check(Arrays.equals(before, arguments.toArray(ValueLayout.JAVA_BYTE)), "an input was written");
+        MemorySegment actual = MemorySegment.ofArray(arguments.toArray(ValueLayout.JAVA_BYTE));
+        long mismatch = actual.mismatch(wanted);
+        check(mismatch < 0, "byte %d of the array differs in %s, %s", mismatch - offset, call, model);
     }
 
-    private void compareLookup(long bfn, long element) {
-        ReferenceModel.Page page = found(model.page(bfn), "lookup found what is not mapped, bfn=" + bfn);
-        check(IommuMapOp.mfn(arguments, element) == page.mfn(), "lookup bfn=%d mfn", bfn);
-        check(IommuMapOp.flags(arguments, element) == page.access(), "lookup bfn=%d flags", bfn);
-    }
-
-    private static void putInt(byte[] bytes, long offset, int value) {
-        MemorySegment.ofArray(bytes).set(ValueLayout.JAVA_INT_UNALIGNED, offset, value);
-    }
-
-    private static void putLong(byte[] bytes, long offset, long value) {
-        MemorySegment.ofArray(bytes).set(ValueLayout.JAVA_LONG_UNALIGNED, offset, value);
+    private SpaceModel.@Nullable Page lookedUp(Call call, int i) {
+        SpaceModel space = call.subOp == IommuOp.LOOKUP_PAGE ? model.space(call.context) : null;
+        return space == null ? null : space.page(call.bfn[i]);
     }
 
     private void compareTables() {
+        List<AddressSpace> spaces = guest.addressSpaces();
+        int n = 0;
+        for (SpaceModel expected : model.spaces()) {
+            check(n < spaces.size() && spaces.get(n).context() == expected.context, "context %d is missing", expected.context);
+            compareTable(spaces.get(n++), expected);
+        }
+        check(n == spaces.size(), "%d contexts, expected %d", spaces.size(), n);
+        for (Endpoint endpoint : shape.endpoints()) {
+            compareHostTable(endpoint.endpointId(), model.spaceOfEndpoint(endpoint.endpointId()));
+        }
+    }
+
+    private void compareTable(AddressSpace actual, SpaceModel expected) {
+        check(actual.mappedPages() == expected.mapped.size(), "mappedPages=%d", actual.mappedPages());
+        check(actual.owedPages() == expected.owed.size(), "owedPages=%d", actual.owedPages());
         for (long bfn : shape.bfns()) {
-            ReferenceModel.Page page = model.isMapped(bfn) ? model.page(bfn) : null;
-            Translation translation = guest.ownSpace().translate(bfn);
-            IotlbEntry walked = bfn >= 0 && bfn <= shape.lastBfn() ? simulated.walk(ENDPOINT, bfn) : null;
-            if (page == null) {
-                check(translation == null, "the engine translates bfn=%d", bfn);
-                check(walked == null, "the host translates bfn=%d", bfn);
-            } else {
-                check(
-                        translation != null && translation.mfn() == page.mfn() && translation.access() == page.access(),
-                        "the engine translates bfn=%d to %s, expected %s",
-                        bfn,
-                        translation,
-                        page);
-                check(
-                        walked != null && mfn(walked) == page.mfn() && walked.access() == page.access(),
-                        "the host translates bfn=%d to %s, expected %s",
-                        bfn,
-                        walked,
-                        page);
+            SpaceModel.Page page = expected.page(bfn);
+            Translation translation = actual.translate(bfn);
+            boolean equal = page == null
+                    ? translation == null
+                    : translation != null && translation.mfn() == page.mfn() && translation.access() == page.access();
+            check(equal, "context %d translates bfn=%d to %s, expected %s", expected.context, bfn, translation, page);
+        }
+    }
+
+    private void compareHostTable(int endpoint, @Nullable SpaceModel expected) {
+        for (long bfn : shape.bfns()) {
+            if (bfn < 0 || bfn > shape.lastBfn()) {
+                continue;
             }
+            SpaceModel.Page page = expected == null ? null : expected.page(bfn);
+            IotlbEntry walked = simulated.walk(endpoint, bfn);
+            boolean equal = page == null
+                    ? walked == null
+                    : walked != null && mfn(walked) == page.mfn() && walked.access() == page.access();
+            check(equal, "the host translates bfn=%d of endpoint %d to %s, expected %s", bfn, endpoint, walked, page);
         }
     }
 
@@ -260,9 +272,7 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
         }
         GuestStats stats = guest.stats();
         check(stats.mappedFrames() == model.mappedPages(), "mappedFrames=%s", stats);
-        check(stats.heldFrames() == model.owedPages(), "heldFrames=%s", stats);
-        check(guest.ownSpace().mappedPages() == model.mappedPages(), "mappedPages");
-        check(guest.ownSpace().owedPages() == model.owedPages(), "owedPages");
+        check(stats.heldFrames() == model.heldPages(), "heldFrames=%s expected=%d", stats, model.heldPages());
         check(stats.tablePages() >= model.tablePages(), "tablePages=%s expected=%d", stats, model.tablePages());
         check(stats.tablePages() <= shape.maxTablePages(), "tablePages=%s", stats);
     }
@@ -277,9 +287,13 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
         for (int i = 0; i < 4; i++) {
             long bfn = anyBfn();
             if (bfn >= 0 && bfn <= shape.lastBfn()) {
-                simulated.cache(ENDPOINT, bfn);
+                simulated.cache(anyEndpoint(), bfn);
             }
         }
+    }
+
+    private int anyEndpoint() {
+        return shape.endpoints().get(random.nextInt(shape.endpoints().size())).endpointId();
     }
 
     private long anyBfn() {
@@ -287,28 +301,34 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
     }
 
     @Override
-    public void removed(long firstBfn, long pages) {
+    public void removed(int space, long firstBfn, long pages) {
+        TreeSet<Long> removed = removedSinceFlush.computeIfAbsent(space, number -> new TreeSet<>());
         for (long bfn = firstBfn; bfn < firstBfn + pages; bfn++) {
-            removedSinceFlush.add(bfn);
+            removed.add(bfn);
         }
     }
 
     /** I1: whatever the IOTLB still leads to is held. I3: the flush covers all that was removed. */
     @Override
-    public void beforeFlush(IotlbGather gather) {
+    public void beforeFlush(int space, IotlbGather gather) {
         for (IotlbEntry entry : simulated.iotlb().entries()) {
             check(guest.holds(mfn(entry)) > 0, "I1: released with a live IOTLB entry: %s", entry);
         }
-        for (long bfn : removedSinceFlush) {
+        TreeSet<Long> removed = removedSinceFlush.getOrDefault(space, new TreeSet<>());
+        for (long bfn : removed) {
             check(gather.covers(bfn), "I3: removed bfn=%d is not in the flush", bfn);
         }
-        useSomethingRemoved();
+        useSomethingRemoved(space, removed);
     }
 
     /** A device that still has the translation uses it: it must reach the frame it always reached, which is held. */
-    private void useSomethingRemoved() {
-        Long bfn = removedSinceFlush.isEmpty() ? null : removedSinceFlush.ceiling(anyBfn());
-        if (bfn == null || simulated.dmaRead(ENDPOINT, bfn << 12, dmaBuffer) == 0) {
+    private void useSomethingRemoved(int space, TreeSet<Long> removed) {
+        Long bfn = removed.isEmpty() ? null : removed.ceiling(anyBfn());
+        int endpoint = anyEndpoint();
+        if (bfn == null || simulated.spaceId(endpoint).orElse(-1) != space) {
+            return;
+        }
+        if (simulated.dmaRead(endpoint, bfn << 12, dmaBuffer) == 0) {
             return;
         }
         long mfn = dmaBuffer.get(ValueLayout.JAVA_LONG, 0);
@@ -317,31 +337,34 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
     }
 
     @Override
-    public void flushed() {
-        removedSinceFlush.clear();
+    public void flushed(int space) {
+        removedSinceFlush.remove(space);
     }
 
-    /** I2: no translation in the IOTLB differs from the table, unless its flush failed and it is owed. */
+    /** I2: no translation in the IOTLB differs from the table, unless its flush was deferred or failed and it is owed. */
     private void checkIotlbAfterCall() {
         for (IotlbEntry entry : simulated.iotlb().entries()) {
-            ReferenceModel.Page page = found(model.page(entry.bfn()), "I2: stale IOTLB entry after a call: " + entry);
-            check(page.mfn() == mfn(entry) && page.access() == entry.access(), "I2: %s but %s", entry, page);
+            SpaceModel space = found(model.spaceOfHost(entry.spaceId()), "I5: entry of a freed context: " + entry);
+            SpaceModel.Page page = space.page(entry.bfn());
+            boolean current = page != null && page.mfn() == mfn(entry) && page.access() == entry.access();
+            check(current || space.mayBeStale(entry.bfn(), mfn(entry)), "I2: stale IOTLB entry after a call: %s", entry);
         }
-        useTheDevice();
+        useTheDevice(anyEndpoint(), anyBfn());
     }
 
-    private void useTheDevice() {
-        long bfn = anyBfn();
-        if (bfn < 0 || bfn > shape.lastBfn() || model.isOwed(bfn)) {
+    private void useTheDevice(int endpoint, long bfn) {
+        SpaceModel space = model.spaceOfEndpoint(endpoint);
+        boolean stale = space != null && space.owed.stream().anyMatch(owed -> owed.bfn() == bfn);
+        if (bfn < 0 || bfn > shape.lastBfn() || stale) {
             return;
         }
-        boolean read = simulated.dmaRead(ENDPOINT, bfn << 12, dmaBuffer) == Long.BYTES;
-        check(read == model.isMapped(bfn), "DMA read of bfn=%d moved data: %s", bfn, read);
-        ReferenceModel.Page page = model.page(bfn);
+        SpaceModel.Page page = space == null ? null : space.page(bfn);
+        boolean read = simulated.dmaRead(endpoint, bfn << 12, dmaBuffer) == Long.BYTES;
+        check(read == (page != null), "DMA read of bfn=%d moved data: %s", bfn, read);
         if (page != null) {
             long mfn = dmaBuffer.get(ValueLayout.JAVA_LONG, 0);
             check(mfn == page.mfn(), "DMA through bfn=%d reached mfn=%d expected=%d", bfn, mfn, page.mfn());
-            boolean written = simulated.dmaWrite(ENDPOINT, bfn << 12, dmaBuffer) == Long.BYTES;
+            boolean written = simulated.dmaWrite(endpoint, bfn << 12, dmaBuffer) == Long.BYTES;
             check(written == ((page.access() & Access.WRITE) != 0), "DMA write of bfn=%d moved data: %s", bfn, written);
         }
     }
@@ -350,27 +373,21 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
         return ((FrameMemory) entry.memory()).mfnAt(entry.offsetBytes());
     }
 
-    /** Unmaps everything that is mapped, so that the next sequence starts from nothing. */
+    /** Unmaps everything in address space 0, so that the next sequence starts from nothing. */
     void clear() {
-        List<Long> mapped = new ArrayList<>();
-        for (long bfn : shape.bfns()) {
-            if (model.isMapped(bfn)) {
-                mapped.add(bfn);
-            }
-        }
-        Call call = new Call(IommuOp.UNMAP_PAGE, Math.max(1, mapped.size()), Math.max(1, mapped.size()));
-        for (int i = 0; i < mapped.size(); i++) {
-            call.bfn[i] = mapped.get(i);
-        }
-        execute(call, true);
-        check(model.mappedPages() + model.owedPages() == 0, "not empty after unmapping everything");
+        Call call = Call.of(IommuOp.UNMAP_RANGE, 1);
+        call.pages[0] = shape.lastBfn() + 1;
+        execute(call, true, true);
+        execute(Call.of(IommuOp.FLUSH, 0), true, true);
+        check(model.mappedPages() + model.heldPages() == 0, "not empty after unmapping everything");
     }
 
     /** The guest dies: everything must be given back whatever state it is in. */
     @Override
     public void close() {
         behave();
-        logHasRoom = true;
+        roomForMaps = true;
+        roomForRemovals = true;
         engine.removeGuest(guest);
         check(engine.guest(GUEST) == null, "the guest is still there after its death");
         check(simulated.iotlb().size() == 0, "IOTLB entries after the guest's death");
