@@ -182,10 +182,14 @@ public final class AddressSpace {
      * wait for the flush. Their entries are marked owed already.
      */
     void owe(long bfn, long mfn, long pages) {
-        gather.add(bfn, pages);
         if (!owed.add(bfn, mfn, pages)) {
             owedOutsideList = true;
         }
+        countOwed(bfn, pages);
+    }
+
+    private void countOwed(long bfn, long pages) {
+        gather.add(bfn, pages);
         mappedPages.add(-pages);
         owedPages.add(pages);
         guest.addMappedFrames(-pages);
@@ -208,7 +212,8 @@ public final class AddressSpace {
             long entry = RawMemory.getLong(slot);
             if (PageEntry.isMapped(entry)) {
                 RawMemory.putLong(slot, PageEntry.removed(entry, PageEntry.OWED));
-                owe(bfn, PageEntry.mfn(entry), 1);
+                owedOutsideList |= !owed.addUnasked(bfn, PageEntry.mfn(entry));
+                countOwed(bfn, 1);
             }
         }
     }

@@ -5,8 +5,12 @@ import org.pviommu.natives.AnonymousMemory;
 /**
  * The frames that an address space removed and still holds, until the flush that covers their removal has completed.
  *
- * <p>Runs of contiguous bfn and mfn, in the order of removal. Room for every frame the guest may have held is set aside
- * when the address space is made, because an unmap must not need memory; pages of it are touched as they are used.
+ * <p>Runs of contiguous bfn and mfn, in the order of removal. Room is set aside when the address space is made, because an
+ * unmap must not need memory; pages of it are touched as they are used. There is room for each frame the guest may remove
+ * (a run has at least one, and nothing more is removed at the bound), once more for each of them that a mixed call mapped
+ * again and had to take back, and once more for each of those that the host took back unasked. What else the host removes
+ * unasked is unbounded; where it finds no room it is not listed, and its entry in the table alone tells of it. A bus frame
+ * that is in the list already is always listed again: its one entry in the table could not tell of two.
  *
  * <p>Belongs to one address space, used under the guest's lock.
  */
@@ -18,13 +22,13 @@ final class OwedFrames implements AutoCloseable {
 
     private final AnonymousMemory memory;
     private final long base;
-    private final int capacityRuns;
+    private final int maxFrames;
     private int runs;
     private long frames;
 
     OwedFrames(int maxFrames) {
-        this.capacityRuns = maxFrames;
-        long bytes = (long) maxFrames * RUN_BYTES; // below 2^36: maxFrames is an int
+        this.maxFrames = maxFrames;
+        long bytes = 3L * maxFrames * RUN_BYTES; // below 2^38: maxFrames is an int
         this.memory = AnonymousMemory.reserve((bytes + TableMemory.PAGE_BYTES - 1) & -TableMemory.PAGE_BYTES, false);
         this.base = memory.segment().address();
     }
@@ -32,7 +36,7 @@ final class OwedFrames implements AutoCloseable {
     /** Adds frames that were removed just now. False when there is no room, and nothing was added. */
     boolean add(long bfn, long mfn, long pages) {
         if (!extendsNewest(bfn, mfn)) {
-            if (runs == capacityRuns) {
+            if (runs == 3L * maxFrames) {
                 return false;
             }
             long run = base + (long) runs * RUN_BYTES;
@@ -45,6 +49,20 @@ final class OwedFrames implements AutoCloseable {
         RawMemory.putLong(newest + PAGES, RawMemory.getLong(newest + PAGES) + pages);
         frames += pages;
         return true;
+    }
+
+    /** Adds a frame that the host removed without being asked; false when it is not listed. */
+    boolean addUnasked(long bfn, long mfn) {
+        return (runs < maxFrames || contains(bfn)) && add(bfn, mfn, 1);
+    }
+
+    private boolean contains(long bfn) {
+        for (int run = 0; run < runs; run++) {
+            if (bfn(run) <= bfn && bfn < bfn(run) + pages(run)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private boolean extendsNewest(long bfn, long mfn) {

@@ -7,7 +7,7 @@ import java.util.Random;
  * Runs random calls in random worlds until enough operations were compared; the first difference ends it with everything
  * needed to see it again.
  *
- * <p>{@code java … DifferentialRun --seed S --ops N} prints what was covered and exits 0, or prints the difference and
+ * <p>{@code java … DifferentialRun --seed S --ops N}, or {@code --world-seed W} for one world of a run, prints what was covered and exits 0, or prints the difference and
  * exits 1.
  */
 public final class DifferentialRun {
@@ -88,13 +88,26 @@ public final class DifferentialRun {
     public static void main(String[] args) {
         long seed = Long.parseLong(option(args, "--seed", Long.toString(new Random().nextLong())));
         long ops = Long.parseLong(option(args, "--ops", "2000000"));
-        System.exit(report(new DifferentialRun(seed, ops), System.out));
+        DifferentialRun run = new DifferentialRun(seed, ops);
+        String worldSeed = option(args, "--world-seed", "");
+        System.exit(worldSeed.isEmpty() ? report(run, run::run) : report(run, () -> run.runOneWorld(Long.parseLong(worldSeed))));
     }
 
-    private static int report(DifferentialRun run, PrintStream out) {
+    /** Only the world that a message named. */
+    private void runOneWorld(long worldSeed) {
+        try {
+            runWorld(worldSeed);
+        } catch (Divergence | RuntimeException e) {
+            throw new AssertionError("worldSeed=" + worldSeed + " operation=" + done + ": " + e.getMessage(), e);
+        }
+    }
+
+    private static int report(DifferentialRun run, Runnable how) {
+        PrintStream out = System.out;
         out.println("seed=" + run.seed + " ops=" + run.operations);
         try {
-            run.run().counts().forEach((what, count) -> out.println(what + ": " + count));
+            how.run();
+            run.coverage.counts().forEach((what, count) -> out.println(what + ": " + count));
         } catch (AssertionError e) {
             out.println("DIVERGED " + e.getMessage());
             return 1;

@@ -57,6 +57,8 @@ final class SpaceModel {
         gathered = true;
         if (mayMapAgain) {
             fresh.add(bfn);
+        } else {
+            fresh.remove(bfn);
         }
     }
 

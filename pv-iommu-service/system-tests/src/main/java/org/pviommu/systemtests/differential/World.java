@@ -167,9 +167,13 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
         ReferenceModel.Answer expected = ask(call, events);
         check(result == expected.result(), "result=%d expected=%d in %s with %s", result, expected.result(), call, events);
         compareArray(call, offset, expected, before);
-        compareTables();
-        compareHolds();
-        checkIotlbAfterCall();
+        try {
+            compareTables();
+            compareHolds();
+            checkIotlbAfterCall();
+        } catch (Divergence e) {
+            throw new Divergence(e.getMessage() + " after " + call + " with host calls " + events + " and " + shape + model);
+        }
         coverage.result(result);
     }
 
@@ -238,7 +242,7 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
 
     private void compareTable(AddressSpace actual, SpaceModel expected) {
         check(actual.mappedPages() == expected.mapped.size(), "mappedPages=%d", actual.mappedPages());
-        check(actual.owedPages() == expected.owed.size(), "owedPages=%d", actual.owedPages());
+        check(actual.owedPages() == expected.owed.size(), "owedPages=%d expected=%s", actual.owedPages(), expected.owed);
         for (long bfn : shape.bfns()) {
             SpaceModel.Page page = expected.page(bfn);
             Translation translation = actual.translate(bfn);
