@@ -28,6 +28,8 @@ public interface HostIommu extends AutoCloseable {
     @FunctionalInterface
     interface FaultListener {
         /**
+         * One refused access.
+         *
          * @param endpoint the device
          * @param iovaBytes the bus address of the refused access
          * @param write whether the device wanted to write

@@ -7,6 +7,8 @@ public final class HostIommuException extends RuntimeException {
     private final int errno;
 
     /**
+     * Says what was refused.
+     *
      * @param message what was asked, with values
      * @param errno the positive Linux errno
      */

@@ -44,6 +44,7 @@ public final class ReaderGate {
      * Waits for all sections that are open now. Sections opened later do not delay it. Unbounded by design: returning
      * early would release memory that a reader still uses (XSA-373: a time-out is not a completion).
      */
+    @SuppressWarnings("ThreadPriorityCheck") // yields only so that a reader waiting for this core can finish
     public synchronized void awaitReaders() {
         int old = phase;
         // Readers of the other phase left before the previous call returned, so its counter is zero apart from
@@ -52,7 +53,7 @@ public final class ReaderGate {
         int spins = 0;
         while (openSections.get(slot(old)) != 0) {
             if (++spins % SPINS_BEFORE_YIELD == 0) {
-                Thread.yield(); // the reader may wait for this very core
+                Thread.yield();
             } else {
                 Thread.onSpinWait();
             }
