@@ -22,8 +22,8 @@ public final class EndpointId {
     /** The simulated endpoint of a guest that has none configured: segment = guest id, device 00:01.0. */
     public static int defaultOf(int guestId) {
         if (guestId < 0 || guestId > MAX_GUEST_WITH_DEFAULT) {
-            throw new IllegalArgumentException("guest=" + Integer.toUnsignedString(guestId) + " max=" + MAX_GUEST_WITH_DEFAULT
-                    + " for a default endpoint: configure its endpoints");
+            throw new IllegalArgumentException("guest=" + Integer.toUnsignedString(guestId) + " max="
+                    + MAX_GUEST_WITH_DEFAULT + " for a default endpoint: configure its endpoints");
         }
         return guestId << 16 | DEFAULT_BDF;
     }

@@ -4,7 +4,6 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntSupplier;
-import org.jspecify.annotations.Nullable;
 import org.pviommu.engine.HostIommu;
 
 /**
@@ -29,15 +28,16 @@ public final class FaultLog implements HostIommu.FaultListener {
     public record Observed(int result, List<Fault> faults) {}
 
     private final ArrayDeque<Fault> newest = new ArrayDeque<>(KEPT);
-    private final ThreadLocal<@Nullable List<Fault>> collecting = new ThreadLocal<>();
+    /** One for all logs: a thread does one DMA at a time. */
+    private static final ScopedValue<List<Fault>> COLLECTING = ScopedValue.newInstance();
+
     private long total;
 
     @Override
     public void fault(int endpoint, long iovaBytes, boolean write) {
         Fault fault = remember(endpoint, iovaBytes, write);
-        List<Fault> mine = collecting.get();
-        if (mine != null) {
-            mine.add(fault);
+        if (COLLECTING.isBound()) {
+            COLLECTING.get().add(fault);
         }
     }
 
@@ -53,12 +53,8 @@ public final class FaultLog implements HostIommu.FaultListener {
     /** Runs a DMA and collects its faults: the backend reports them on the device's thread, which is this one. */
     public Observed during(IntSupplier dma) {
         List<Fault> faults = new ArrayList<>();
-        collecting.set(faults);
-        try {
-            return new Observed(dma.getAsInt(), faults);
-        } finally {
-            collecting.remove();
-        }
+        int result = ScopedValue.where(COLLECTING, faults).call(dma::getAsInt);
+        return new Observed(result, faults);
     }
 
     /** All faults since the start. */

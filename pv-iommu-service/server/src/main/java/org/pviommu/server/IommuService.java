@@ -23,8 +23,7 @@ public final class IommuService implements AutoCloseable {
 
     private IommuService(ServiceSettings settings, Path ringPath, Plant plant) {
         this.ringPath = ringPath;
-        simulated = new SimulatedIommu(
-                new SimulatedIommu.Settings(settings.lastBfn(), settings.cutsMappings()));
+        simulated = new SimulatedIommu(new SimulatedIommu.Settings(settings.lastBfn(), settings.cutsMappings()));
         simulated.onFault(faults);
         HostIommu host = plant == Plant.NONE ? simulated : new PlantedHost(simulated, plant);
         engine = new Engine(host, BatchLog.none());

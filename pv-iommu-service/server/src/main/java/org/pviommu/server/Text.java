@@ -55,7 +55,9 @@ public final class Text {
     private static boolean isHex(String digits) {
         return !digits.isEmpty()
                 && digits.length() <= HEX_DIGITS_OF_A_LONG
-                && digits.toLowerCase(Locale.ROOT).chars().allMatch(c -> (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'));
+                && digits.toLowerCase(Locale.ROOT)
+                        .chars()
+                        .allMatch(c -> (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'));
     }
 
     /** A value from outside, safe to put into a message of one line: control characters escaped, length bounded. */

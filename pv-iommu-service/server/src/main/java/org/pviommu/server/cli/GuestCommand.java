@@ -26,7 +26,7 @@ final class GuestCommand {
     private static List<List<String>> rows(Map<String, ?> answer) {
         List<List<String>> rows = new ArrayList<>();
         for (Map<?, ?> guest : Table.objects(answer, "guests")) {
-            Map<?, ?> counters = (Map<?, ?>) guest.get("counters");
+            Map<?, ?> counters = Table.object(guest, "counters");
             rows.add(List.of(
                     Table.cell(guest, "id"),
                     Table.cell(guest, "endpoints"),

@@ -34,7 +34,8 @@ final class LookupCommand implements Callable<Integer> {
         connection.show(
                 Paths.space(guest, context) + "/translate?bfn=" + Paths.encode(bfn),
                 HEADER,
-                answer -> List.of(FIELDS.stream().map(f -> Table.cell(answer, f)).toList()));
+                answer ->
+                        List.of(FIELDS.stream().map(f -> Table.cell(answer, f)).toList()));
         return ExitCode.DONE;
     }
 }

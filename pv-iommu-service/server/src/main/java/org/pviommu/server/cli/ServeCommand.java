@@ -41,7 +41,10 @@ final class ServeCommand implements Callable<Integer> {
             description = "Directory for sockets, token, pid and lock; made with mode 0700 (or PVI_RUN_DIR).")
     private @Nullable Path runDir;
 
-    @Option(names = "--http-port", paramLabel = "N", description = "Port on 127.0.0.1; 0, the default, is any free one.")
+    @Option(
+            names = "--http-port",
+            paramLabel = "N",
+            description = "Port on 127.0.0.1; 0, the default, is any free one.")
     private @Nullable Integer httpPort;
 
     @Option(names = "--ring", paramLabel = "PATH", description = "Socket for guests. Default: DIR/ring.sock.")

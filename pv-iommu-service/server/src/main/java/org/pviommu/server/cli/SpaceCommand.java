@@ -45,8 +45,8 @@ final class SpaceCommand {
         connection.show(
                 Paths.space(guest, context) + "/mappings?from=" + Paths.encode(from) + "&limit=" + Paths.encode(limit),
                 List.of("FIRST-BFN", "LAST-BFN", "FIRST-MFN", "PAGES", "ACCESS"),
-                answer -> Table.rows(
-                        answer, "mappings", List.of("firstBfn", "lastBfn", "firstMfn", "pages", "access")));
+                answer ->
+                        Table.rows(answer, "mappings", List.of("firstBfn", "lastBfn", "firstMfn", "pages", "access")));
         return ExitCode.DONE;
     }
 }

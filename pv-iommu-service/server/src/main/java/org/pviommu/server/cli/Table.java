@@ -20,7 +20,9 @@ final class Table {
         for (List<String> row : all) {
             StringBuilder line = new StringBuilder();
             for (int column = 0; column < row.size(); column++) {
-                line.append(row.get(column)).append(" ".repeat(width(all, column) - row.get(column).length())).append(GAP);
+                line.append(row.get(column))
+                        .append(" ".repeat(width(all, column) - row.get(column).length()))
+                        .append(GAP);
             }
             out.append(line.toString().stripTrailing()).append(System.lineSeparator());
         }
@@ -44,6 +46,11 @@ final class Table {
         return objects;
     }
 
+    /** The object called {@code name}; empty when there is none. */
+    static Map<?, ?> object(Map<?, ?> answer, String name) {
+        return answer.get(name) instanceof Map<?, ?> object ? object : Map.of();
+    }
+
     /** A value as text; what is not there is a dash, a list is its elements. */
     static String cell(Map<?, ?> object, String name) {
         return cell(object.get(name));
@@ -54,7 +61,9 @@ final class Table {
             return "-";
         }
         if (value instanceof List<?> list) {
-            return list.isEmpty() ? "-" : String.join(",", list.stream().map(String::valueOf).toList());
+            return list.isEmpty()
+                    ? "-"
+                    : String.join(",", list.stream().map(String::valueOf).toList());
         }
         return value.toString();
     }

@@ -59,8 +59,7 @@ public final class ConfigFile {
         ConfigNode backend = root.section("backend");
         ConfigNode simulated = backend.section("simulated");
         backend.refuseOthers();
-        long lastBfn =
-                simulated.number("last-bfn", ServiceSettings.DEFAULT_LAST_BFN, 0, HostCapabilities.MAX_LAST_BFN);
+        long lastBfn = simulated.number("last-bfn", ServiceSettings.DEFAULT_LAST_BFN, 0, HostCapabilities.MAX_LAST_BFN);
         boolean cuts = simulated.flag("cuts-mappings", true);
         simulated.refuseOthers();
 

@@ -78,7 +78,8 @@ final class ConfigNode {
         return number;
     }
 
-    @Nullable String text(String key) {
+    @Nullable
+    String text(String key) {
         Object value = raw(key);
         return value == null ? null : text(path(key), value);
     }
@@ -98,8 +99,8 @@ final class ConfigNode {
     void refuseOthers() {
         for (String key : keys()) {
             if (!known.contains(key)) {
-                throw new ConfigException(
-                        "unknown key " + path(Text.quote(key)) + "=" + shown(values.get(key)) + "; known here: " + known);
+                throw new ConfigException("unknown key " + path(Text.quote(key)) + "=" + shown(values.get(key))
+                        + "; known here: " + known);
             }
         }
     }

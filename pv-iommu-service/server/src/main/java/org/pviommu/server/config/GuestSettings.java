@@ -12,7 +12,10 @@ import org.pviommu.engine.GuestPolicy;
  * @param endpoints its devices, which start attached to its address space 0
  * @param uid the only user whose processes may act as this guest; null for any user that reaches the ring socket
  */
-public record GuestSettings(GuestPolicy policy, List<EndpointDescriptor> endpoints, @Nullable Integer uid) {
+public record GuestSettings(
+        GuestPolicy policy,
+        List<EndpointDescriptor> endpoints,
+        @Nullable Integer uid) {
 
     /** Copies the list. */
     public GuestSettings {

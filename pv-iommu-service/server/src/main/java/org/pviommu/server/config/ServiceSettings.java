@@ -52,9 +52,7 @@ public record ServiceSettings(
      */
     public GuestSettings guest(int guestId) {
         GuestSettings named = guests.get(guestId);
-        return named != null
-                ? named
-                : new GuestSettings(defaultPolicy, defaultEndpoints(guestId), defaultUid);
+        return named != null ? named : new GuestSettings(defaultPolicy, defaultEndpoints(guestId), defaultUid);
     }
 
     static List<EndpointDescriptor> defaultEndpoints(int guestId) {

@@ -119,13 +119,13 @@ class AddressSpaceController {
                 Text.hex(iovaBytes),
                 Text.hex(found.bfn()),
                 Text.hex(found.mfn()),
-                Text.hex(found.mfn() << Views.PAGE_SHIFT | iovaBytes & Views.PAGE_MASK),
+                Text.hex((found.mfn() << Views.PAGE_SHIFT) | (iovaBytes & Views.PAGE_MASK)),
                 Access.name(found.access()));
     }
 
     private long iovaBytes(@Nullable String iova, @Nullable String bfn) {
         if (iova != null && bfn == null) {
-            long lastByte = lastBfn() << Views.PAGE_SHIFT | Views.PAGE_MASK;
+            long lastByte = (lastBfn() << Views.PAGE_SHIFT) | Views.PAGE_MASK;
             return Refusal.parsing(() -> Text.parseUnsigned("iova", iova, lastByte));
         }
         if (bfn != null && iova == null) {

@@ -14,4 +14,5 @@ import java.util.List;
  * @param endpoints attached devices
  */
 @Serdeable
-public record AddressSpaceView(long guest, int context, long mappedPages, long owedPages, String lastBfn, List<String> endpoints) {}
+public record AddressSpaceView(
+        long guest, int context, long mappedPages, long owedPages, String lastBfn, List<String> endpoints) {}

@@ -17,7 +17,6 @@ public final class AdminToken {
 
     /** Whether an Authorization header carries the token. The time does not depend on where the first difference is. */
     boolean isIn(@Nullable String authorization) {
-        return authorization != null
-                && MessageDigest.isEqual(expected, authorization.getBytes(StandardCharsets.UTF_8));
+        return authorization != null && MessageDigest.isEqual(expected, authorization.getBytes(StandardCharsets.UTF_8));
     }
 }

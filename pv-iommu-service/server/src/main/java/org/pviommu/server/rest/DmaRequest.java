@@ -13,4 +13,7 @@ import org.jspecify.annotations.Nullable;
  */
 @Serdeable
 public record DmaRequest(
-        @Nullable String op, @Nullable String iova, @Nullable Integer length, @Nullable String data) {}
+        @Nullable String op,
+        @Nullable String iova,
+        @Nullable Integer length,
+        @Nullable String data) {}

@@ -16,4 +16,11 @@ import org.jspecify.annotations.Nullable;
  * @param faults refused pages
  */
 @Serdeable
-public record DmaResult(String op, String endpoint, String iova, long lengthBytes, long movedBytes, @Nullable String data, List<FaultView> faults) {}
+public record DmaResult(
+        String op,
+        String endpoint,
+        String iova,
+        long lengthBytes,
+        long movedBytes,
+        @Nullable String data,
+        List<FaultView> faults) {}

@@ -19,4 +19,16 @@ import io.micronaut.serde.annotation.Serdeable;
  * @param registeredFrames frames of registered memory
  */
 @Serdeable
-public record GuestCounters(long calls, long operations, long maps, long unmaps, long failures, long flushes, long earlyFlushes, long flushFailures, long mappedFrames, long heldFrames, long tablePages, long registeredFrames) {}
+public record GuestCounters(
+        long calls,
+        long operations,
+        long maps,
+        long unmaps,
+        long failures,
+        long flushes,
+        long earlyFlushes,
+        long flushFailures,
+        long mappedFrames,
+        long heldFrames,
+        long tablePages,
+        long registeredFrames) {}

@@ -14,4 +14,10 @@ import java.util.List;
  * @param counters what it did and holds
  */
 @Serdeable
-public record GuestView(long id, boolean enabled, boolean permitted, List<RegionView> regions, List<String> endpoints, GuestCounters counters) {}
+public record GuestView(
+        long id,
+        boolean enabled,
+        boolean permitted,
+        List<RegionView> regions,
+        List<String> endpoints,
+        GuestCounters counters) {}

@@ -13,4 +13,8 @@ import org.jspecify.annotations.Nullable;
  * @param next where the next part is; null at the end
  */
 @Serdeable
-public record MappingPage(long guest, int context, List<MappingView> mappings, @Nullable String next) {}
+public record MappingPage(
+        long guest,
+        int context,
+        List<MappingView> mappings,
+        @Nullable String next) {}

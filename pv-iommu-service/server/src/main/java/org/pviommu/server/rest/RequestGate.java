@@ -39,7 +39,8 @@ final class RequestGate {
 
     /** Null lets the request through. */
     @RequestFilter
-    @Nullable HttpResponse<?> check(HttpRequest<?> request) {
+    @Nullable
+    HttpResponse<?> check(HttpRequest<?> request) {
         List<String> hosts = request.getHeaders().getAll(HttpHeaders.HOST);
         if (hosts.size() != 1 || !LOOPBACK_NAMES.contains(withoutPort(hosts.getFirst()))) {
             return refuse(
@@ -59,7 +60,9 @@ final class RequestGate {
     /** The page may load nothing from elsewhere; answers are about this moment and are not to be kept or guessed at. */
     @ResponseFilter
     void harden(MutableHttpResponse<?> response) {
-        response.header("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+        response.header(
+                "Content-Security-Policy",
+                "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
         response.header("X-Content-Type-Options", "nosniff");
         response.header("Referrer-Policy", "no-referrer");
         response.header(HttpHeaders.CACHE_CONTROL, "no-store");

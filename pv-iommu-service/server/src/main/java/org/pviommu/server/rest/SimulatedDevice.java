@@ -51,7 +51,8 @@ final class SimulatedDevice {
             FaultLog.Observed seen =
                     service.faults().during(() -> service.simulated().dmaRead(endpoint, iovaBytes, buffer));
             byte[] moved = buffer.asSlice(0, seen.result()).toArray(ValueLayout.JAVA_BYTE);
-            return result("read", endpoint, iovaBytes, length, seen, HexFormat.of().formatHex(moved));
+            return result(
+                    "read", endpoint, iovaBytes, length, seen, HexFormat.of().formatHex(moved));
         }
     }
 

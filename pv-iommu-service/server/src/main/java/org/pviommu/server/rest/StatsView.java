@@ -14,4 +14,10 @@ import java.util.List;
  * @param recentFaults newest first
  */
 @Serdeable
-public record StatsView(long uptimeSeconds, String backend, int guests, GuestCounters totals, long faults, List<FaultView> recentFaults) {}
+public record StatsView(
+        long uptimeSeconds,
+        String backend,
+        int guests,
+        GuestCounters totals,
+        long faults,
+        List<FaultView> recentFaults) {}

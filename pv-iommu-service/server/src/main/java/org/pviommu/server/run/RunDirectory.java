@@ -122,9 +122,8 @@ public final class RunDirectory implements AutoCloseable {
         Path socket = path.resolve(name);
         int bytes = socket.toString().getBytes(StandardCharsets.UTF_8).length;
         if (bytes > MAX_SOCKET_PATH_BYTES) {
-            throw new RunDirectoryException(
-                    "socket=" + socket + " has lengthBytes=" + bytes + " max=" + MAX_SOCKET_PATH_BYTES
-                            + ": choose a shorter --run-dir");
+            throw new RunDirectoryException("socket=" + socket + " has lengthBytes=" + bytes + " max="
+                    + MAX_SOCKET_PATH_BYTES + ": choose a shorter --run-dir");
         }
         remove(name);
         return socket;
