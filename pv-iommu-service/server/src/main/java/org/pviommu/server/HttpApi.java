@@ -65,12 +65,11 @@ public final class HttpApi implements AutoCloseable {
         properties.put("micronaut.server.idle-timeout", "10s");
         properties.put("micronaut.server.read-idle-timeout", "10s");
         properties.put("micronaut.server.write-idle-timeout", "10s");
-        properties.put("micronaut.server.server-header", "");
         properties.put("micronaut.server.date-header", false);
         String pages = "micronaut.router.static-resources.";
         properties.put(pages + "page.mapping", "/**");
         properties.put(pages + "page.paths", "classpath:web");
-        properties.put(pages + "api.mapping", "/api/v1/openapi.yaml/**");
+        properties.put(pages + "api.mapping", "/api/v1/spec/**");
         properties.put(pages + "api.paths", "classpath:META-INF/swagger");
         properties.put("endpoints.all.enabled", false);
         properties.put("endpoints.health.enabled", true);

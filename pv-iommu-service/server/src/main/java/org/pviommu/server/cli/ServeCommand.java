@@ -6,6 +6,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
+import org.pviommu.server.Logging;
 import org.pviommu.server.Plant;
 import org.pviommu.server.RunningService;
 import org.pviommu.server.config.ConfigFile;
@@ -61,6 +62,7 @@ final class ServeCommand implements Callable<Integer> {
         if (runDir == null) {
             throw CommandException.usage("where? give --run-dir DIR or set PVI_RUN_DIR");
         }
+        Logging.configure();
         RunningService service = RunningService.start(runDir, settings(), planted());
         CountDownLatch stopped = new CountDownLatch(1);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(service), "pvi-stop"));
