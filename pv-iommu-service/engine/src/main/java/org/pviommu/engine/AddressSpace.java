@@ -1,0 +1,346 @@
+package org.pviommu.engine;
+
+import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One translation of bus frames to guest frames, with its own flush state: the engine's table, its counterpart in the host
+ * IOMMU, the gather of what was removed since the last flush, and the frames that are owed.
+ *
+ * <p>One writer at a time, who holds {@link #lock} for a whole batch; the guest's lock is taken inside it. Translations are
+ * read without either. Ranges are inclusive.
+ */
+public final class AddressSpace {
+    /** A flush that fails is tried this often before the batch is told. */
+    static final int FLUSH_ATTEMPTS = 3;
+
+    private final Guest guest;
+    private final int context;
+    private final HostAddressSpace host;
+    private final long lastBfn;
+    private final List<FrameRange> reserved;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final ReaderGate readers = new ReaderGate();
+    private final RadixTable table;
+    private final IotlbGather gather = new IotlbGather();
+    private final OwedFrames owed;
+    private final Counter mappedPages = new Counter();
+    private final Counter owedPages = new Counter();
+
+    /** Set when owed frames did not fit into {@link #owed}: then the table is searched for them after the flush. */
+    private boolean owedOutsideList;
+
+    AddressSpace(
+            Guest guest, int context, HostAddressSpace host, TableMemory tables, long lastBfn, List<FrameRange> res) {
+        this.guest = guest;
+        this.context = context;
+        this.host = host;
+        this.lastBfn = lastBfn;
+        this.reserved = List.copyOf(res);
+        this.table = new RadixTable(tables, guest.tableQuota(), readers);
+        this.owed = new OwedFrames(guest.policy().maxHeldFrames());
+    }
+
+    /** Number of the guest it belongs to. */
+    public int guestId() {
+        return guest.id();
+    }
+
+    /** Its number within the guest; 0 is the guest's own address space. */
+    public int context() {
+        return context;
+    }
+
+    /** Bus frames that are translated. */
+    public long mappedPages() {
+        return mappedPages.get();
+    }
+
+    /** Bus frames that were removed and whose flush is still owed. */
+    public long owedPages() {
+        return owedPages.get();
+    }
+
+    /** Whether nobody may map {@code bfn}, because an attached endpoint reserves it. */
+    public boolean isReserved(long bfn) {
+        for (FrameRange range : reserved) {
+            if (range.contains(bfn)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** What {@code bfn} is translated to right now, without a lock; null when it is not. */
+    public @Nullable Translation translate(long bfn) {
+        if (!isInAperture(bfn)) {
+            return null;
+        }
+        int section = readers.enter();
+        try {
+            long entry = table.entry(bfn);
+            return PageEntry.isMapped(entry)
+                    ? new Translation(bfn, PageEntry.mfn(entry), PageEntry.access(entry))
+                    : null;
+        } finally {
+            readers.exit(section);
+        }
+    }
+
+    /**
+     * The mappings from {@code fromBfn} on as runs, at most {@code limit} of them. Read without a lock while the guest goes
+     * on: each page is right at the moment it is looked at, the list as a whole is not a snapshot.
+     */
+    public List<Mapping> mappings(long fromBfn, int limit) {
+        MappingWalk walk = new MappingWalk(limit);
+        long bfn = fromBfn;
+        while (isInAperture(bfn) && !walk.isFull()) {
+            bfn = walkOneLeaf(bfn, walk);
+        }
+        return walk.result();
+    }
+
+    /** Looks at the next leaf at or after {@code bfn} in a section of its own, so that a flush never waits for long. */
+    private long walkOneLeaf(long bfn, MappingWalk walk) {
+        int section = readers.enter();
+        try {
+            long next = table.nextBfnWithLeaf(bfn);
+            if (next < 0) {
+                return -1;
+            }
+            long lastOfLeaf = next | (RadixTable.ENTRIES - 1);
+            for (; next <= lastOfLeaf && !walk.isFull(); next++) {
+                walk.page(next, table.entry(next));
+            }
+            return next;
+        } finally {
+            readers.exit(section);
+        }
+    }
+
+    ReentrantLock lock() {
+        return lock;
+    }
+
+    Guest guest() {
+        return guest;
+    }
+
+    HostAddressSpace host() {
+        return host;
+    }
+
+    RadixTable table() {
+        return table;
+    }
+
+    IotlbGather gather() {
+        return gather;
+    }
+
+    ReaderGate readers() {
+        return readers;
+    }
+
+    /** Unsigned, so that a negative number, which the guest sees as a huge one, is outside too. */
+    boolean isInAperture(long bfn) {
+        return Long.compareUnsigned(bfn, lastBfn) <= 0;
+    }
+
+    /** The last bus frame that may be mapped in one run with {@code bfn}, which is itself allowed. */
+    long lastBfnOfRun(long bfn) {
+        long last = lastBfn;
+        for (FrameRange range : reserved) {
+            if (range.first() > bfn) {
+                last = Math.min(last, range.first() - 1);
+            }
+        }
+        return last;
+    }
+
+    long lastBfn() {
+        return lastBfn;
+    }
+
+    void addMapped(long pages) {
+        mappedPages.add(pages);
+    }
+
+    /**
+     * Enters what the host removed: from now on the frames are held although nothing translates to them, and the bus frames
+     * wait for the flush. Their entries are marked owed already.
+     */
+    void owe(long bfn, long mfn, long pages) {
+        gather.add(bfn, pages);
+        if (!owed.add(bfn, mfn, pages)) {
+            owedOutsideList = true;
+        }
+        mappedPages.add(-pages);
+        owedPages.add(pages);
+        guest.addHeldFrames(pages);
+    }
+
+    /**
+     * Enters pages that the host removed beyond what was asked (a larger mapping it could not cut). Their translations are
+     * gone, so they are owed like the others (catalogue D10).
+     */
+    void oweUnasked(long firstBfn, long pages) {
+        long last = Math.min(lastBfn, firstBfn + pages - 1);
+        for (long bfn = firstBfn; bfn <= last; bfn++) {
+            long leaf = table.leaf(bfn);
+            if (leaf == 0) {
+                bfn |= RadixTable.ENTRIES - 1; // nothing in these 2 MiB
+                continue;
+            }
+            long slot = RadixTable.slot(leaf, bfn);
+            long entry = RawMemory.getLong(slot);
+            if (PageEntry.isMapped(entry)) {
+                RawMemory.putLong(slot, PageEntry.owed(entry));
+                owe(bfn, PageEntry.mfn(entry), 1);
+            }
+        }
+    }
+
+    /**
+     * Step 4: one flush over everything gathered. True when no device and no reader can use a removed translation any
+     * more; only then may {@link #releaseOwed} follow. A flush that fails leaves the gather as it is for the next one.
+     */
+    boolean flush() {
+        for (int attempt = 0; attempt < FLUSH_ATTEMPTS; attempt++) {
+            if (host.flush(gather) == 0) {
+                readers.awaitReaders();
+                gather.clear();
+                guest.counters().flushes.add(1);
+                return true;
+            }
+        }
+        guest.counters().flushFailures.add(1);
+        return false;
+    }
+
+    /** Step 6: drops the holds of all owed frames. Only after {@link #flush} said true. */
+    void releaseOwed() {
+        for (int run = 0; run < owed.runs(); run++) {
+            release(owed.bfn(run), owed.mfn(run), owed.pages(run));
+        }
+        owed.clear();
+        if (owedOutsideList) {
+            releaseOwedInTable();
+            owedOutsideList = false;
+        }
+    }
+
+    private void release(long bfn, long mfn, long pages) {
+        guest.releaseFrames(mfn, pages);
+        guest.addHeldFrames(-pages);
+        owedPages.add(-pages);
+        long last = bfn + pages - 1;
+        for (long next = bfn; next <= last; ) {
+            next = clearInOneLeaf(next, last);
+        }
+    }
+
+    /** Empties the entries {@code [bfn, last]} as far as they lie in the leaf of {@code bfn}; the frame after them. */
+    private long clearInOneLeaf(long bfn, long last) {
+        long leaf = table.leaf(bfn);
+        long lastInLeaf = Math.min(last, bfn | (RadixTable.ENTRIES - 1));
+        for (long next = bfn; next <= lastInLeaf; next++) {
+            RawMemory.putLong(RadixTable.slot(leaf, next), PageEntry.EMPTY);
+        }
+        table.prune(lastInLeaf);
+        return lastInLeaf + 1;
+    }
+
+    private void releaseOwedInTable() {
+        for (long bfn = table.nextBfnWithLeaf(0); bfn >= 0; bfn = table.nextBfnWithLeaf(bfn + 1)) {
+            long entry = table.entryForWriter(bfn);
+            if (PageEntry.isOwed(entry)) {
+                release(bfn, PageEntry.mfn(entry), 1);
+            }
+        }
+    }
+
+    /**
+     * Takes back entries {@code [bfn, bfn + pages - 1]} that were set but that the host refused, and the holds on their
+     * frames. Readers may have seen them, hence the grace period before the frames are let go.
+     */
+    void rollBackMap(long bfn, long mfn, long pages) {
+        long last = bfn + pages - 1;
+        for (long next = bfn; next <= last; ) {
+            next = clearInOneLeaf(next, last);
+        }
+        readers.awaitReaders();
+        guest.releaseFrames(mfn, pages);
+        mappedPages.add(-pages);
+    }
+
+    /** Makes entries {@code [bfn, bfn + pages - 1]} mapped again, which the host refused to remove. */
+    void rollBackUnmap(long bfn, long mfn, long pages, int access) {
+        for (long i = 0; i < pages; i++) {
+            RawMemory.putLong(RadixTable.slot(table.leaf(bfn + i), bfn + i), PageEntry.mapped(mfn + i, access));
+        }
+    }
+
+    /**
+     * Removes everything: the guest is gone and its endpoints are blocked. True when nothing of it can be reached any more
+     * and all frames were released; otherwise everything that could not be proved gone stays held, and it can be tried
+     * again.
+     */
+    boolean tearDown() {
+        boolean removed = unmapAll();
+        gather.addWholeSpace();
+        if (!flush() || !removed) {
+            return false;
+        }
+        releaseOwed();
+        releaseOwedInTable();
+        table.freeRetired();
+        return true;
+    }
+
+    /** Goes on past refusals: one of them must not cut the rest short (XSA-386). */
+    private boolean unmapAll() {
+        boolean all = true;
+        for (long bfn = table.nextBfnWithLeaf(0); bfn >= 0; bfn = table.nextBfnWithLeaf(bfn + 1)) {
+            long entry = table.entryForWriter(bfn);
+            if (!PageEntry.isMapped(entry)) {
+                continue;
+            }
+            long pages = mappedRun(bfn);
+            long removed = host.unmap(bfn, pages);
+            if (removed < pages) {
+                all = false;
+            }
+            if (removed > 0) {
+                markOwed(bfn, Math.min(removed, pages));
+                bfn += Math.min(removed, pages) - 1;
+            }
+        }
+        return all;
+    }
+
+    private long mappedRun(long firstBfn) {
+        long bfn = firstBfn;
+        while (bfn <= lastBfn && PageEntry.isMapped(table.entryForWriter(bfn))) {
+            bfn++;
+        }
+        return bfn - firstBfn;
+    }
+
+    private void markOwed(long firstBfn, long pages) {
+        for (long bfn = firstBfn; bfn < firstBfn + pages; bfn++) {
+            long slot = RadixTable.slot(table.leaf(bfn), bfn);
+            long entry = RawMemory.getLong(slot);
+            RawMemory.putLong(slot, PageEntry.owed(entry));
+            owe(bfn, PageEntry.mfn(entry), 1);
+        }
+    }
+
+    /** Gives tables and the host's address space back, after {@link #tearDown} said true. */
+    void close() {
+        table.destroy();
+        owed.close();
+        host.destroy();
+    }
+}

@@ -1,0 +1,157 @@
+package org.pviommu.engine;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The translation engine: the guests that are there, their address spaces, and the host IOMMU that carries out what the
+ * tables say.
+ *
+ * <p>Guests come and go under the engine's monitor; batches of different guests do not meet.
+ */
+public final class Engine implements AutoCloseable {
+    /** Table pages for all guests together: 4 GiB of address space, touched as it is used. */
+    private static final long MAX_TABLE_PAGES = 1L << 20;
+
+    private final HostIommu host;
+    private final BatchLog log;
+    private final TableMemory tables = new TableMemory(MAX_TABLE_PAGES);
+    private final Map<Integer, Guest> guests = new TreeMap<>();
+    private final Map<Integer, Guest> endpointOwners = new HashMap<>();
+
+    /** An engine without guests, on a host IOMMU that it closes with itself. */
+    public Engine(HostIommu host, BatchLog log) {
+        this.host = host;
+        this.log = log;
+    }
+
+    /** What the host IOMMU can do. */
+    public HostCapabilities hostCapabilities() {
+        return host.capabilities();
+    }
+
+    /** Where batches are recorded. */
+    public BatchLog log() {
+        return log;
+    }
+
+    /**
+     * Lets a guest in: with an empty address space number 0 that all of its endpoints are attached to, and no memory.
+     *
+     * @throws EngineException BUSY when the id or an endpoint is in use, LIMIT without table memory, HOST when the host
+     *     IOMMU refuses; nothing is left behind
+     */
+    public synchronized Guest addGuest(int guestId, GuestPolicy policy, List<EndpointDescriptor> endpoints) {
+        retryTearDown(guestId);
+        requireFree(guestId, endpoints);
+        Guest guest = new Guest(guestId, policy, endpoints);
+        AddressSpace space = newAddressSpace(guest);
+        guest.setOwnSpace(space);
+        attachAll(guest);
+        guests.put(guestId, guest);
+        endpoints.forEach(endpoint -> endpointOwners.put(endpoint.endpointId(), guest));
+        return guest;
+    }
+
+    private void requireFree(int guestId, List<EndpointDescriptor> endpoints) {
+        if (guests.containsKey(guestId)) {
+            throw new EngineException(EngineException.Kind.BUSY, "guest=" + guestId + " is in use");
+        }
+        for (EndpointDescriptor endpoint : endpoints) {
+            Guest owner = endpointOwners.get(endpoint.endpointId());
+            if (owner != null) {
+                throw new EngineException(
+                        EngineException.Kind.BUSY,
+                        "endpoint=0x" + Integer.toHexString(endpoint.endpointId()) + " belongs to guest=" + owner.id());
+            }
+        }
+    }
+
+    private AddressSpace newAddressSpace(Guest guest) {
+        List<FrameRange> reserved = new ArrayList<>();
+        for (EndpointDescriptor endpoint : guest.endpoints()) {
+            endpoint.reserved().forEach(region -> reserved.add(region.bfns()));
+        }
+        HostAddressSpace hostSpace;
+        try {
+            hostSpace = host.createAddressSpace();
+        } catch (HostIommuException e) {
+            throw hostRefused("no address space for guest=" + guest.id(), e.errno());
+        }
+        try {
+            return new AddressSpace(
+                    guest, 0, hostSpace, tables, host.capabilities().lastBfn(), reserved);
+        } catch (EngineException e) {
+            hostSpace.destroy();
+            throw e;
+        }
+    }
+
+    private static EngineException hostRefused(String what, int errno) {
+        return new EngineException(EngineException.Kind.HOST, what + ": the host IOMMU refused, errno=" + errno);
+    }
+
+    /** All or none: a guest with half of its devices would learn of it by lost DMA only. */
+    private static void attachAll(Guest guest) {
+        for (EndpointDescriptor endpoint : guest.endpoints()) {
+            int result = guest.attach(endpoint.endpointId());
+            if (result != 0) {
+                tearDown(guest);
+                throw hostRefused(
+                        "endpoint=0x" + Integer.toHexString(endpoint.endpointId()) + " not attached", -result);
+            }
+        }
+    }
+
+    /**
+     * The guest is dead: after a call under way, its endpoints are blocked, everything is unmapped, flushed and released,
+     * and its memory is given back. When the host IOMMU cannot promise that, the guest's frames and its number stay taken,
+     * and it is tried again when the number is asked for or the engine closes.
+     */
+    public synchronized void removeGuest(Guest guest) {
+        if (guests.get(guest.id()) == guest && tearDown(guest)) {
+            forget(guest);
+        }
+    }
+
+    private static boolean tearDown(Guest guest) {
+        boolean blocked = guest.blockEndpoints();
+        return guest.tearDown(blocked);
+    }
+
+    private void forget(Guest guest) {
+        guests.remove(guest.id());
+        guest.endpoints().forEach(endpoint -> endpointOwners.remove(endpoint.endpointId()));
+    }
+
+    private void retryTearDown(int guestId) {
+        Guest guest = guests.get(guestId);
+        if (guest != null && !guest.isAlive()) {
+            removeGuest(guest);
+        }
+    }
+
+    /** The guest with that number, or null. */
+    public synchronized @Nullable Guest guest(int guestId) {
+        return guests.get(guestId);
+    }
+
+    /** All guests, by number. */
+    public synchronized List<Guest> guests() {
+        return List.copyOf(guests.values());
+    }
+
+    /** Removes all guests and closes the host IOMMU. */
+    @Override
+    public synchronized void close() {
+        guests().forEach(this::removeGuest);
+        host.close();
+        if (guests.isEmpty()) {
+            tables.close(); // otherwise a table is still in use, and the process is about to end anyway
+        }
+    }
+}
