@@ -9,8 +9,8 @@ public enum Plant {
     NONE,
     /** The host's IOTLB flush is skipped and reported as done: a device still reaches removed pages. */
     FLUSH,
-    /** The host leaves one run out and reports it as mapped: a device faults where the guest was told all is well. */
+    /** The host leaves the run out that holds one certain bus frame, and reports it as mapped: a device faults where the guest was told all is well. */
     MAP,
-    /** The host maps one run and reports that it did not: the guest gets statuses that are not true. */
+    /** The host maps the run that holds one certain bus frame, and reports that it did not: the guest gets statuses that are not true. */
     STATUS
 }

@@ -1,6 +1,5 @@
 package org.pviommu.server;
 
-import java.util.concurrent.atomic.AtomicLong;
 import org.pviommu.engine.GuestMemory;
 import org.pviommu.engine.HostAddressSpace;
 import org.pviommu.engine.HostCapabilities;
@@ -12,14 +11,13 @@ import org.pviommu.engine.IotlbGather;
  * know.
  */
 final class PlantedHost implements HostIommu {
-    /** Neither the first nor the last of the 2,048 runs of the demonstration's guest. */
-    private static final long PLANTED_MAP_CALL = 1_000;
+    /** Somewhere in the middle of the memory of the demonstration's guest. */
+    private static final long PLANTED_BFN = 0x12345;
 
     private static final int ENOSPC = 28;
 
     private final HostIommu real;
     private final Plant plant;
-    private final AtomicLong mapCalls = new AtomicLong();
 
     PlantedHost(HostIommu real, Plant plant) {
         this.real = real;
@@ -55,7 +53,7 @@ final class PlantedHost implements HostIommu {
 
         @Override
         public int map(long firstBfn, long pages, GuestMemory memory, long offsetBytes, int access) {
-            boolean chosen = mapCalls.incrementAndGet() == PLANTED_MAP_CALL;
+            boolean chosen = firstBfn <= PLANTED_BFN && PLANTED_BFN - firstBfn < pages;
             if (chosen && plant == Plant.MAP) {
                 return 0;
             }
@@ -63,11 +61,19 @@ final class PlantedHost implements HostIommu {
             return chosen && plant == Plant.STATUS ? -ENOSPC : result;
         }
 
-        /** What was left out cannot be removed either; saying so would give the plant away to the engine. */
+        /**
+         * What was left out cannot be removed. Saying so would give the plant away to the engine, so it removes page by
+         * page whatever is there.
+         */
         @Override
         public long unmap(long firstBfn, long pages) {
-            long removed = space.unmap(firstBfn, pages);
-            return plant == Plant.MAP && removed < 0 ? pages : removed;
+            if (plant != Plant.MAP) {
+                return space.unmap(firstBfn, pages);
+            }
+            for (long page = 0; page < pages; page++) {
+                space.unmap(firstBfn + page, 1);
+            }
+            return pages;
         }
 
         @Override
