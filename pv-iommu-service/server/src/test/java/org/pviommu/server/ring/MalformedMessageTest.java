@@ -5,10 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.Random;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -141,8 +143,8 @@ class MalformedMessageTest {
 
     /** HELLO goes out on a bare connection and WELCOME is never read; the others on one that was admitted. */
     private static void sendAndVanish(RingFixture fixture, MemorySegment part, FileDescriptor memory) {
-        boolean isHello = part.get(java.lang.foreign.ValueLayout.JAVA_BYTE, 0) == RingAbi.MSG_HELLO;
-        boolean isRegister = part.get(java.lang.foreign.ValueLayout.JAVA_BYTE, 0) == RingAbi.MSG_REGISTER_MEMORY;
+        boolean isHello = part.get(ValueLayout.JAVA_BYTE, 0) == RingAbi.MSG_HELLO;
+        boolean isRegister = part.get(ValueLayout.JAVA_BYTE, 0) == RingAbi.MSG_REGISTER_MEMORY;
         try (RingTestClient client = isHello ? fixture.connect() : RingTestClient.joinWhenFree(fixture.path, 7, 1)) {
             if (isRegister) {
                 client.send(part, memory);
@@ -188,7 +190,7 @@ class MalformedMessageTest {
                 client.send(packet, Collections.nCopies(random.nextInt(3), fd).toArray(FileDescriptor[]::new));
             }
         } catch (NativeException e) {
-            assertEquals(Errno.EPIPE, e.errno(), "only because the service has closed already");
+            assertTrue(isClosed(e), e::getMessage);
         }
     }
 
@@ -201,14 +203,13 @@ class MalformedMessageTest {
             for (int i = 0; i < 1_000_000 && refused == null; i++) {
                 refused = sendOrError(client, message);
             }
-            assertTrue(refused != null && refused.errno() == Errno.EPIPE, () -> "the service never gave up");
+            assertTrue(refused != null && isClosed(refused), () -> "the service never gave up");
             fixture.awaitConnections(0);
             assertEquals(1, fixture.server.stats().protocolErrors());
         }
     }
 
-    private static @org.jspecify.annotations.Nullable NativeException sendOrError(
-            RingTestClient client, MemorySegment message) {
+    private static @Nullable NativeException sendOrError(RingTestClient client, MemorySegment message) {
         try {
             client.send(message);
             return null;
@@ -216,5 +217,10 @@ class MalformedMessageTest {
             // Full in this direction is not the point: the service is still at work.
             return e.errno() == Errno.EAGAIN ? null : e;
         }
+    }
+
+    /** Reset rather than broken pipe if the service left something unread. */
+    private static boolean isClosed(NativeException e) {
+        return e.errno() == Errno.EPIPE || e.errno() == Errno.ECONNRESET;
     }
 }
