@@ -13,8 +13,9 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "demo",
         mixinStandardHelpOptions = true,
-        description = "Start a service, run a real guest process against it, let its device do DMA, and check everything. "
-                + "Exit code 0 and a last line \"demo: OK\" only if every check held.",
+        description =
+                "Start a service, run a real guest process against it, let its device do DMA, and check everything. "
+                        + "Exit code 0 and a last line \"demo: OK\" only if every check held.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  pvi demo",

@@ -125,15 +125,14 @@ public final class Demo {
                 options.home().resolve("hypercall-abi/target/native/dom0-guest").toString();
         String ring = runDir.resolve(RunFiles.RING_SOCKET).toString();
         long load = options.quick() ? QUICK_LOAD_OPERATIONS : LOAD_OPERATIONS;
-        return GuestProcess.start(
-                children, directory.resolve("guest.log"), Layout.guestCommand(program, ring, load));
+        return GuestProcess.start(children, directory.resolve("guest.log"), Layout.guestCommand(program, ring, load));
     }
 
     /** What the guest itself checks: each status of each operation. */
     private void guestAtWork(GuestProcess guest, RestClient rest) {
         checks.step("2. A guest written in C connects, maps its 1 GiB page by page, misbehaves, then works hard");
-        Runnable progress = () -> checks.note(
-                "operations so far: " + counters(rest).getOrDefault("operations", "?"));
+        Runnable progress =
+                () -> checks.note("operations so far: " + counters(rest).get("operations"));
         guest.phase("connect", progress);
         checks.note("dom0-guest pid=" + guest.pid());
         guest.phase("fill", progress);

@@ -12,6 +12,7 @@ import org.pviommu.server.cli.RestClient;
 /** The guest's simulated device, as anybody drives it: over REST. */
 final class Device {
     static final int PAGE_SHIFT = 12;
+    private static final int SHOWN_DIGITS = 16;
 
     private final RestClient rest;
     private final String path;
@@ -22,7 +23,11 @@ final class Device {
     }
 
     /** Outcome of a DMA: bytes moved before the first refused page, their content for a read, refused pages. */
-    record Outcome(long movedBytes, byte[] data, int faults) {
+    record Outcome(long movedBytes, String hex, int faults) {
+        byte[] data() {
+            return HexFormat.of().parseHex(hex);
+        }
+
         boolean isRefused() {
             return movedBytes == 0 && faults > 0;
         }
@@ -33,7 +38,7 @@ final class Device {
 
         @Override
         public String toString() {
-            String content = data.length == 0 ? "" : " data=" + HexFormat.of().formatHex(data, 0, Math.min(8, data.length));
+            String content = hex.isEmpty() ? "" : " data=" + hex.substring(0, Math.min(SHOWN_DIGITS, hex.length()));
             return "moved=" + movedBytes + " faults=" + faults + content;
         }
     }
@@ -54,7 +59,7 @@ final class Device {
         Map<String, @Nullable Object> answer = Json.object(rest.post(path, body));
         String data = answer.get("data") instanceof String hex ? hex : "";
         int faults = answer.get("faults") instanceof List<?> list ? list.size() : 0;
-        return new Outcome(number(answer, "movedBytes"), HexFormat.of().parseHex(data), faults);
+        return new Outcome(number(answer, "movedBytes"), data, faults);
     }
 
     static long number(Map<String, @Nullable Object> answer, String name) {

@@ -50,7 +50,10 @@ final class DeviceProof {
                 if (!read.isComplete(windowPages * Pattern.PAGE_BYTES) || !Pattern.matches(read.data(), bfn)) {
                     wrong++;
                     if (wrong <= SHOWN) {
-                        seen.append(" bfn=").append(Text.hex(bfn)).append(" pages=").append(windowPages);
+                        seen.append(" bfn=")
+                                .append(Text.hex(bfn))
+                                .append(" pages=")
+                                .append(windowPages);
                         seen.append(" ").append(read).append(";");
                     }
                 }
@@ -79,9 +82,10 @@ final class DeviceProof {
             byte[] bytes = new byte[WRITE_BYTES];
             random.nextBytes(bytes);
             Device.Outcome written = device.write(page, offset, bytes);
-            String inGuest = String.valueOf(
-                    guest.obey("read " + page + " " + offset + " " + WRITE_BYTES).get("hex"));
-            if (!written.isComplete(WRITE_BYTES) || !inGuest.equals(HexFormat.of().formatHex(bytes))) {
+            String inGuest = String.valueOf(guest.obey("read " + page + " " + offset + " " + WRITE_BYTES)
+                    .get("hex"));
+            if (!written.isComplete(WRITE_BYTES)
+                    || !inGuest.equals(HexFormat.of().formatHex(bytes))) {
                 wrong++;
                 seen = "bfn=" + Text.hex(page) + " " + written + " guest sees " + inGuest.substring(0, 16);
             }
@@ -100,15 +104,15 @@ final class DeviceProof {
         refused("the last hypervisor-reserved frame", Layout.RESERVED_LAST);
         unchanged("hypervisor-reserved frames", Layout.RESERVED_FIRST, Layout.RESERVED_LAST);
         readOnly();
-        Map<String, @Nullable Object> sneaky = guest.obey(
-                "map " + Layout.UNMAPPED + " " + Layout.RESERVED_FIRST + " rw");
+        Map<String, @Nullable Object> sneaky =
+                guest.obey("map " + Layout.UNMAPPED + " " + Layout.RESERVED_FIRST + " rw");
         checks.check(
                 "mapping a hypervisor-reserved frame elsewhere is refused with EPERM",
                 "EPERM".equals(sneaky.get("first_failed_status_name")),
                 sneaky.toString());
         refused("the bfn of that attempt", Layout.UNMAPPED);
-        Map<String, @Nullable Object> interrupt = guest.obey(
-                "map " + Layout.MSI_FIRST + " " + Layout.PLAYGROUND + " rw");
+        Map<String, @Nullable Object> interrupt =
+                guest.obey("map " + Layout.MSI_FIRST + " " + Layout.PLAYGROUND + " rw");
         checks.check(
                 "mapping into the MSI window is refused with EADDRNOTAVAIL",
                 "EADDRNOTAVAIL".equals(interrupt.get("first_failed_status_name")),

@@ -50,9 +50,8 @@ final class GuestProcess {
 
     static GuestProcess start(Children children, Path messages, List<String> command) {
         try {
-            Process process = new ProcessBuilder(command)
-                    .redirectError(messages.toFile())
-                    .start();
+            Process process =
+                    new ProcessBuilder(command).redirectError(messages.toFile()).start();
             return new GuestProcess(children.add(process), messages);
         } catch (IOException failed) {
             throw new DemoFailure("the guest cannot be started: " + failed.getMessage(), failed);

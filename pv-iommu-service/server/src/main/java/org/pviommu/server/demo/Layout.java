@@ -54,8 +54,7 @@ final class Layout {
                       - id: "%s"
                         reserved:
                           - {first: 0x%x, last: 0x%x, kind: msi}
-                """
-                .formatted(LAST_BFN, GUEST, RESERVED_FIRST, RESERVED_LAST, ENDPOINT, MSI_FIRST, MSI_LAST);
+                """.formatted(LAST_BFN, GUEST, RESERVED_FIRST, RESERVED_LAST, ENDPOINT, MSI_FIRST, MSI_LAST);
     }
 
     /** Command line of the guest. */
