@@ -256,7 +256,8 @@ static void run_help(struct guest *guest, char **words, int n) {
     (void)n;
     fputs("{\"command\":\"help\",\"commands\":[", stdout);
     for (i = 0; i < NR_COMMANDS; i++)
-        printf("%s\"%s%s%s\"", i ? "," : "", commands[i].name, *commands[i].arguments ? " " : "", commands[i].arguments);
+        printf("%s\"%s%s%s\"", i ? "," : "", commands[i].name, *commands[i].arguments ? " " : "",
+               commands[i].arguments);
     puts("]}");
 }
 

@@ -30,7 +30,8 @@ void run_batch(struct guest *guest, struct phase *phase, unsigned int cmd, uint3
     phase->call_ns += spent;
     phase->calls++;
     phase->operations += count;
-    if (result != 0) phase_failure(phase, "cmd=0x%x count=%u returned %ld (%s)", cmd, count, result, status_name(result));
+    if (result != 0)
+        phase_failure(phase, "cmd=0x%x count=%u returned %ld (%s)", cmd, count, result, status_name(result));
     if (!guest->lost) check_statuses(guest, phase, cmd, count);
 }
 
@@ -166,7 +167,8 @@ uint64_t phase_check(struct guest *guest) {
 
         phase.operations++;
         if (offset < PAGE_BYTES)
-            phase_failure(&phase, "mfn=0x%llx differs from the pattern at offset=0x%zx", (unsigned long long)mfn, offset);
+            phase_failure(&phase, "mfn=0x%llx differs from the pattern at offset=0x%zx", (unsigned long long)mfn,
+                          offset);
         if (mfn == range->last) break;
     }
     phase_report(guest, &phase);

@@ -91,23 +91,34 @@ void phase_failure(struct phase *phase, const char *format, ...) {
     if (phase->failed == SHOWN_FAILURES) fprintf(stderr, "dom0-guest: %s: more failures are not shown\n", phase->name);
 }
 
+static void report_to_people(const struct phase *phase, double seconds, double rate, uint64_t p50, uint64_t p99) {
+    fprintf(stderr, "%-9s %llu operations", phase->name, (unsigned long long)phase->operations);
+    if (phase->calls)
+        fprintf(stderr, ", %llu calls, %.3f s, %.0f operations/s, call p50 %llu ns p99 %llu ns",
+                (unsigned long long)phase->calls, seconds, rate, (unsigned long long)p50, (unsigned long long)p99);
+    fprintf(stderr, ", failed %llu\n", (unsigned long long)phase->failed);
+}
+
+static void report_to_programs(const struct phase *phase, double seconds, double rate, uint64_t p50, uint64_t p99) {
+    printf("{\"phase\":\"%s\",\"operations\":%llu", phase->name, (unsigned long long)phase->operations);
+    if (phase->calls)
+        printf(",\"calls\":%llu,\"seconds\":%.9f,\"operations_per_second\":%.0f,\"call_p50_ns\":%llu,"
+               "\"call_p99_ns\":%llu",
+               (unsigned long long)phase->calls, seconds, rate, (unsigned long long)p50, (unsigned long long)p99);
+    if (phase->calls && phase->batch)
+        printf(",\"batch\":%u,\"operation_p50_ns\":%.1f,\"operation_p99_ns\":%.1f", phase->batch,
+               (double)p50 / phase->batch, (double)p99 / phase->batch);
+    printf(",\"failed\":%llu}\n", (unsigned long long)phase->failed);
+    fflush(stdout);
+}
+
 /* Times are those spent inside the calls: filling the arrays and checking the statuses is the guest's own work. */
 void phase_report(const struct guest *guest, const struct phase *phase) {
     double seconds = (double)phase->call_ns / 1e9;
     double rate = seconds > 0 ? (double)phase->operations / seconds : 0;
     uint64_t p50 = histogram_percentile(&phase->histogram, 50);
     uint64_t p99 = histogram_percentile(&phase->histogram, 99);
-    double batch = phase->batch ? phase->batch : 1;
 
-    fprintf(stderr, "%-9s %llu operations, %llu calls, %.3f s, %.0f operations/s, call p50 %llu ns p99 %llu ns, failed %llu\n",
-            phase->name, (unsigned long long)phase->operations, (unsigned long long)phase->calls, seconds, rate,
-            (unsigned long long)p50, (unsigned long long)p99, (unsigned long long)phase->failed);
-    if (!guest->options->json) return;
-    printf("{\"phase\":\"%s\",\"operations\":%llu,\"calls\":%llu,\"seconds\":%.9f,\"operations_per_second\":%.0f,"
-           "\"call_p50_ns\":%llu,\"call_p99_ns\":%llu,\"operation_p50_ns\":%.1f,\"operation_p99_ns\":%.1f,"
-           "\"batch\":%u,\"failed\":%llu}\n",
-           phase->name, (unsigned long long)phase->operations, (unsigned long long)phase->calls, seconds, rate,
-           (unsigned long long)p50, (unsigned long long)p99, (double)p50 / batch, (double)p99 / batch, phase->batch,
-           (unsigned long long)phase->failed);
-    fflush(stdout);
+    report_to_people(phase, seconds, rate, p50, p99);
+    if (guest->options->json) report_to_programs(phase, seconds, rate, p50, p99);
 }

@@ -57,8 +57,10 @@ int message_check_reply(const struct packet *packet, uint32_t request) {
     if (reply.request != request)
         return set_error(-EPROTO, "REPLY is for request=%u expected=%u: %s", reply.request, request, reply.message);
     if (packet->nr_fds != 0) return set_error(-EPROTO, "REPLY brings fds=%u expected=0", packet->nr_fds);
-    if (reply.status > 0) return set_error(-EPROTO, "REPLY has status=%d, which is neither 0 nor an error", reply.status);
-    if (reply.status < 0) return set_error(reply.status, "the service refused: %s (status=%d)", reply.message, reply.status);
+    if (reply.status > 0)
+        return set_error(-EPROTO, "REPLY has status=%d, which is neither 0 nor an error", reply.status);
+    if (reply.status < 0)
+        return set_error(reply.status, "the service refused: %s (status=%d)", reply.message, reply.status);
     return 0;
 }
 

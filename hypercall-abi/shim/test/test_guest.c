@@ -87,8 +87,8 @@ static void should_take_arguments(void) {
     CHECK_NUMBER(options.memory_bytes, 1 << 30);
     CHECK_NUMBER(options.batch, 128);
     CHECK(options.map && !options.leave && !options.spin_set);
-    CHECK_NUMBER(parse(&options, error, 9, "--socket", "s", "--memory", "64M", "--fill", "default", "--spin=0", "--json",
-                       "--left-out=5-6"),
+    CHECK_NUMBER(parse(&options, error, 9, "--socket", "s", "--memory", "64M", "--fill", "default", "--spin=0",
+                       "--json", "--left-out=5-6"),
                  ARGS_RUN);
     CHECK(options.fill && options.pattern == PATTERN_DEFAULT && options.spin_set && options.json);
     CHECK(range_has(&options.left_out, 6));

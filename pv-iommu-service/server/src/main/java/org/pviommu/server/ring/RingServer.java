@@ -4,10 +4,15 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
+import org.pviommu.engine.EndpointDescriptor;
+import org.pviommu.engine.Engine;
+import org.pviommu.engine.GuestPolicy;
 import org.pviommu.natives.EventFd;
 import org.pviommu.natives.NativeException;
 import org.pviommu.natives.Poller;
@@ -35,6 +40,23 @@ public final class RingServer implements AutoCloseable {
 
     private volatile boolean stopping;
     private @Nullable Listener listener;
+
+    /**
+     * Serves guests of the engine.
+     *
+     * @param settings where to listen, and limits
+     * @param engine gets a guest for each connection, and loses it when the connection ends; stays the caller's, who
+     *     closes this server first
+     * @param policies what the guest of a number may do, or null if there is no such guest; called by any thread
+     * @param endpoints the devices of a guest that has a policy; called by any thread
+     */
+    public RingServer(
+            RingSettings settings,
+            Engine engine,
+            IntFunction<? extends @Nullable GuestPolicy> policies,
+            IntFunction<List<EndpointDescriptor>> endpoints) {
+        this(settings, new EngineSessions(engine, policies, endpoints));
+    }
 
     /** The transport over any source of guests. */
     RingServer(RingSettings settings, GuestSessions sessions) {
