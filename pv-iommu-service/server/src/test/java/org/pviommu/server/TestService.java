@@ -1,6 +1,7 @@
 package org.pviommu.server;
 
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.net.StandardProtocolFamily;
 import java.net.URI;
 import java.net.UnixDomainSocketAddress;
@@ -25,19 +26,22 @@ public final class TestService implements AutoCloseable {
 
     private final Path directory;
     private final RunningService service;
+    private final ServiceSettings settings;
     private final HttpClient http =
             HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
-    private TestService(Path directory, RunningService service) {
+    private TestService(Path directory, RunningService service, ServiceSettings settings) {
         this.directory = directory;
         this.service = service;
+        this.settings = settings;
     }
 
     public static TestService start(ServiceSettings settings) {
         try {
             // Not the build's folder: a socket's path must be shorter than 108 bytes.
             Path directory = Files.createTempDirectory("pvi-test-");
-            return new TestService(directory, RunningService.start(directory.resolve("run"), settings, Plant.NONE));
+            RunningService service = RunningService.start(directory.resolve("run"), settings, Plant.NONE);
+            return new TestService(directory, service, settings);
         } catch (IOException failed) {
             throw new AssertionError(failed);
         }
@@ -45,6 +49,10 @@ public final class TestService implements AutoCloseable {
 
     public RunningService service() {
         return service;
+    }
+
+    public ServiceSettings settings() {
+        return settings;
     }
 
     public Path runDir() {
@@ -93,8 +101,7 @@ public final class TestService implements AutoCloseable {
     /** The same over TCP. */
     public String overTcp(String request) throws IOException {
         URI url = URI.create(service.http().url());
-        try (SocketChannel channel =
-                SocketChannel.open(new java.net.InetSocketAddress(url.getHost(), url.getPort()))) {
+        try (SocketChannel channel = SocketChannel.open(new InetSocketAddress(url.getHost(), url.getPort()))) {
             return exchange(channel, request);
         }
     }

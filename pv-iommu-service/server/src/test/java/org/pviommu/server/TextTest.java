@@ -12,7 +12,16 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TextTest {
 
     @ParameterizedTest
-    @CsvSource({"0,0", "7,7", "0x0,0", "0x1f,31", "0X1f,", "0xFF,255", "0xffffffffffffffff,-1", "18446744073709551615,-1"})
+    @CsvSource({
+        "0,0",
+        "7,7",
+        "0x0,0",
+        "0x1f,31",
+        "0X1f,",
+        "0xFF,255",
+        "0xffffffffffffffff,-1",
+        "18446744073709551615,-1"
+    })
     void shouldReadCanonicalNumbers(String text, Long expected) {
         if (expected == null) {
             assertThrows(IllegalArgumentException.class, () -> Text.parseUnsigned("n", text, -1L));
@@ -23,8 +32,23 @@ class TextTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"", " 1", "1 ", "+1", "-1", "01", "00", "0x", "0x1_0", "1e3", "0x10000000000000000", "١", "a",
-                "18446744073709551616", "99999999999999999999999"})
+            strings = {
+                "",
+                " 1",
+                "1 ",
+                "+1",
+                "-1",
+                "01",
+                "00",
+                "0x",
+                "0x1_0",
+                "1e3",
+                "0x10000000000000000",
+                "١",
+                "a",
+                "18446744073709551616",
+                "99999999999999999999999"
+            })
     void shouldRefuseEverythingElse(String text) {
         String message = assertThrows(IllegalArgumentException.class, () -> Text.parseUnsigned("bfn", text, -1L))
                 .getMessage();
@@ -54,8 +78,19 @@ class TextTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "0", "0000:00:00", "0:0:0.0", "0000:00:20.0", "0000:00:00.8", "000G:00:00.0", "FFFF:00:00.0",
-            "0000:00:00.0 ", "00000:00:00.0"})
+    @ValueSource(
+            strings = {
+                "",
+                "0",
+                "0000:00:00",
+                "0:0:0.0",
+                "0000:00:20.0",
+                "0000:00:00.8",
+                "000G:00:00.0",
+                "FFFF:00:00.0",
+                "0000:00:00.0 ",
+                "00000:00:00.0"
+            })
     void F07_shouldRefuseOtherSpellingsOfEndpointIds(String text) {
         assertThrows(IllegalArgumentException.class, () -> EndpointId.parse(text));
     }

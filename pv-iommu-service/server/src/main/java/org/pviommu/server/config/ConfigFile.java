@@ -56,6 +56,7 @@ public final class ConfigFile {
         ConfigNode root = ConfigNode.of("", load(yaml));
         int port = (int) root.number("http-port", 0, 0, MAX_PORT);
         @Nullable String ring = root.text("ring");
+        RingPeers peers = root.has("ring-peers") ? peers(root.section("ring-peers")) : null;
         ConfigNode backend = root.section("backend");
         ConfigNode simulated = backend.section("simulated");
         backend.refuseOthers();
@@ -66,11 +67,10 @@ public final class ConfigFile {
         ConfigNode guests = root.section("guests");
         ConfigNode defaults = guests.section(DEFAULT);
         GuestPolicy policy = policy(defaults, GuestPolicy.permissive());
-        Integer uid = uid(defaults, null);
         defaults.refuseOthers();
-        Map<Integer, GuestSettings> named = named(guests, policy, uid);
+        Map<Integer, GuestSettings> named = named(guests, policy);
         root.refuseOthers();
-        return new ServiceSettings(port, ring == null ? null : Path.of(ring), lastBfn, cuts, policy, uid, named);
+        return new ServiceSettings(port, ring == null ? null : Path.of(ring), peers, lastBfn, cuts, policy, named);
     }
 
     /**
@@ -101,13 +101,13 @@ public final class ConfigFile {
         return String.valueOf(malformed.getMessage()).replaceAll("\\s+", " ");
     }
 
-    private static Map<Integer, GuestSettings> named(ConfigNode guests, GuestPolicy policy, @Nullable Integer uid) {
+    private static Map<Integer, GuestSettings> named(ConfigNode guests, GuestPolicy policy) {
         Map<Integer, GuestSettings> named = new HashMap<>();
         Set<Integer> taken = new HashSet<>();
         for (String key : guests.keys()) {
             if (!key.equals(DEFAULT)) {
                 int id = guestId(guests.path(key), key);
-                named.put(id, guest(id, guests.section(key), policy, uid, taken));
+                named.put(id, guest(id, guests.section(key), policy, taken));
             }
         }
         return named;
@@ -124,10 +124,8 @@ public final class ConfigFile {
         return (int) id;
     }
 
-    private static GuestSettings guest(
-            int id, ConfigNode node, GuestPolicy defaults, @Nullable Integer defaultUid, Set<Integer> taken) {
+    private static GuestSettings guest(int id, ConfigNode node, GuestPolicy defaults, Set<Integer> taken) {
         GuestPolicy policy = policy(node, defaults);
-        Integer uid = uid(node, defaultUid);
         List<EndpointDescriptor> endpoints;
         if (node.has("endpoints")) {
             endpoints = endpoints(id, node, taken);
@@ -138,14 +136,26 @@ public final class ConfigFile {
                     + EndpointId.MAX_GUEST_WITH_DEFAULT + " have no default endpoint");
         }
         node.refuseOthers();
-        return new GuestSettings(policy, endpoints, uid);
+        return new GuestSettings(policy, endpoints);
     }
 
-    private static @Nullable Integer uid(ConfigNode node, @Nullable Integer otherwise) {
-        if (!node.has("uid")) {
-            return otherwise;
+    private static RingPeers peers(ConfigNode node) {
+        RingPeers peers = new RingPeers(ids(node, "uids"), ids(node, "gids"));
+        node.refuseOthers();
+        return peers;
+    }
+
+    private static Set<Integer> ids(ConfigNode node, String key) {
+        Set<Integer> ids = new HashSet<>();
+        for (Object element : node.list(key)) {
+            String path = node.path(key);
+            long id = ConfigNode.parse(path, ConfigNode.text(path, element));
+            if (id > Integer.MAX_VALUE) {
+                throw new ConfigException(path + "=" + id + " max=" + Integer.MAX_VALUE);
+            }
+            ids.add((int) id);
         }
-        return (int) node.number("uid", 0, 0, Integer.MAX_VALUE);
+        return ids;
     }
 
     private static GuestPolicy policy(ConfigNode node, GuestPolicy otherwise) {

@@ -1,7 +1,6 @@
 package org.pviommu.server.config;
 
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import org.pviommu.engine.EndpointDescriptor;
 import org.pviommu.engine.GuestPolicy;
 
@@ -10,12 +9,8 @@ import org.pviommu.engine.GuestPolicy;
  *
  * @param policy what it may do and how much
  * @param endpoints its devices, which start attached to its address space 0
- * @param uid the only user whose processes may act as this guest; null for any user that reaches the ring socket
  */
-public record GuestSettings(
-        GuestPolicy policy,
-        List<EndpointDescriptor> endpoints,
-        @Nullable Integer uid) {
+public record GuestSettings(GuestPolicy policy, List<EndpointDescriptor> endpoints) {
 
     /** Copies the list. */
     public GuestSettings {

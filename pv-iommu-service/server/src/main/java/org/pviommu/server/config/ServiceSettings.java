@@ -14,19 +14,19 @@ import org.pviommu.server.EndpointId;
  *
  * @param httpPort port of the HTTP listener on 127.0.0.1; 0 for any free one
  * @param ring where guests connect; null for {@code ring.sock} in the run directory
+ * @param ringPeers who may connect there; null for this process's own user and root
  * @param lastBfn aperture of the simulated host IOMMU: bus frames {@code [0, lastBfn]}
  * @param cutsMappings whether it lets a page be taken out of a larger mapping
  * @param defaultPolicy for guests that are not named
- * @param defaultUid user that unnamed guests must run as; null for any
  * @param guests the named ones, by id
  */
 public record ServiceSettings(
         int httpPort,
         @Nullable Path ring,
+        @Nullable RingPeers ringPeers,
         long lastBfn,
         boolean cutsMappings,
         GuestPolicy defaultPolicy,
-        @Nullable Integer defaultUid,
         Map<Integer, GuestSettings> guests) {
 
     /** 39-bit bus addresses, the smallest aperture of VT-d hardware in use: a driver that fits here fits everywhere. */
@@ -42,7 +42,7 @@ public record ServiceSettings(
 
     /** Without a file: every guest may do everything within the default limits and has one simulated endpoint. */
     public static ServiceSettings defaults() {
-        return new ServiceSettings(0, null, DEFAULT_LAST_BFN, true, GuestPolicy.permissive(), null, Map.of());
+        return new ServiceSettings(0, null, null, DEFAULT_LAST_BFN, true, GuestPolicy.permissive(), Map.of());
     }
 
     /**
@@ -52,7 +52,7 @@ public record ServiceSettings(
      */
     public GuestSettings guest(int guestId) {
         GuestSettings named = guests.get(guestId);
-        return named != null ? named : new GuestSettings(defaultPolicy, defaultEndpoints(guestId), defaultUid);
+        return named != null ? named : new GuestSettings(defaultPolicy, defaultEndpoints(guestId));
     }
 
     static List<EndpointDescriptor> defaultEndpoints(int guestId) {
@@ -61,11 +61,11 @@ public record ServiceSettings(
 
     /** The same settings on another port. */
     public ServiceSettings withHttpPort(int port) {
-        return new ServiceSettings(port, ring, lastBfn, cutsMappings, defaultPolicy, defaultUid, guests);
+        return new ServiceSettings(port, ring, ringPeers, lastBfn, cutsMappings, defaultPolicy, guests);
     }
 
     /** The same settings with the ring elsewhere. */
     public ServiceSettings withRing(Path path) {
-        return new ServiceSettings(httpPort, path, lastBfn, cutsMappings, defaultPolicy, defaultUid, guests);
+        return new ServiceSettings(httpPort, path, ringPeers, lastBfn, cutsMappings, defaultPolicy, guests);
     }
 }

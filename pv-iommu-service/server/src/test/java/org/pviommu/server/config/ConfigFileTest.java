@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -20,18 +21,17 @@ class ConfigFileTest {
 
     @Test
     void shouldReadEveryKey() {
-        ServiceSettings settings = ConfigFile.parse(
-                """
+        ServiceSettings settings = ConfigFile.parse("""
                 http-port: 8080
                 ring: /run/pvi/guests.sock
+                ring-peers: {uids: [0, 1000], gids: [7]}
                 backend:
                   simulated: {last-bfn: 0xfffff, cuts-mappings: false}
                 guests:
-                  default: {permitted: false, uid: 1000}
+                  default: {permitted: false}
                   3:
                     enabled: true
                     permitted: true
-                    uid: 0
                     quotas:
                       max-memory-frames: 100
                       max-mapped-frames: 0x20
@@ -46,6 +46,7 @@ class ConfigFileTest {
 
         assertEquals(8080, settings.httpPort());
         assertEquals(Path.of("/run/pvi/guests.sock"), settings.ring());
+        assertEquals(new RingPeers(Set.of(0, 1000), Set.of(7)), settings.ringPeers());
         assertEquals(0xfffff, settings.lastBfn());
         assertFalse(settings.cutsMappings());
         GuestSettings guest = settings.guest(3);
@@ -53,7 +54,6 @@ class ConfigFileTest {
                 new GuestPolicy(
                         true, true, 100, 0x20, 64, 16, List.of(new FrameRange(0x10, 0x1f), new FrameRange(0x40, 0x40))),
                 guest.policy());
-        assertEquals(0, guest.uid());
         assertEquals(List.of("0000:01:00.0", "0000:01:01.0"), ids(guest));
         assertEquals(
                 List.of(new ReservedRegion(new FrameRange(0xfee00, 0xfeeff), ReservedRegion.Kind.MSI)),
@@ -62,13 +62,12 @@ class ConfigFileTest {
 
     @Test
     void shouldGiveUnnamedGuestsTheDefaults() {
-        ServiceSettings settings = ConfigFile.parse("guests: {default: {permitted: false, uid: 1000}}");
+        ServiceSettings settings = ConfigFile.parse("guests: {default: {permitted: false}}");
 
         GuestSettings guest = settings.guest(5);
 
         assertFalse(guest.policy().permitted());
         assertTrue(guest.policy().enabled());
-        assertEquals(1000, guest.uid());
         assertEquals(List.of("0005:00:01.0"), ids(guest));
     }
 
@@ -102,6 +101,7 @@ class ConfigFileTest {
                 "guests: {70000: {}} | guests.70000.endpoints is missing",
                 "guests: {1: 7} | guests.1=7 is not a section",
                 "http-port: 65536 | http-port=65536 min=0 max=65535",
+                "ring-peers: {uids: [bob]} | ring-peers.uids=bob is not a number",
                 "http-port: x | http-port=x is not a number",
                 "backend: {simulated: {last-bfn: 0x1000000000}} | backend.simulated.last-bfn=0x1000000000 min=0",
                 "guests: {1: {quotas: {max-table-pages: 3}}} | guests.1.quotas.max-table-pages=3 min=4",
@@ -126,18 +126,26 @@ class ConfigFileTest {
         StringBuilder bomb = new StringBuilder("a: &a [x,x,x,x,x,x,x,x,x]\n");
         for (char c = 'b'; c < 'j'; c++) {
             char before = (char) (c - 1);
-            bomb.append(c).append(": &").append(c).append(" [").append(("*" + before + ",").repeat(9)).append("x]\n");
+            bomb.append(c)
+                    .append(": &")
+                    .append(c)
+                    .append(" [")
+                    .append(("*" + before + ",").repeat(9))
+                    .append("x]\n");
         }
 
         assertRefused(bomb.toString(), "config is not YAML");
     }
 
     private static void assertRefused(String yaml, String message) {
-        String seen = assertThrows(ConfigException.class, () -> ConfigFile.parse(yaml)).getMessage();
+        String seen = assertThrows(ConfigException.class, () -> ConfigFile.parse(yaml))
+                .getMessage();
         assertTrue(seen.contains(message), seen);
     }
 
     private static List<String> ids(GuestSettings guest) {
-        return guest.endpoints().stream().map(e -> EndpointId.format(e.endpointId())).toList();
+        return guest.endpoints().stream()
+                .map(e -> EndpointId.format(e.endpointId()))
+                .toList();
     }
 }

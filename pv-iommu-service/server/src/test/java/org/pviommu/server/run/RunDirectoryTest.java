@@ -25,7 +25,9 @@ class RunDirectoryTest {
         try (RunDirectory directory = RunDirectory.claim(path)) {
             assertEquals("rwx------", permissions(directory.path()));
             assertEquals("rw-------", permissions(path.resolve(RunFiles.TOKEN)));
-            assertEquals(directory.token(), Files.readString(path.resolve(RunFiles.TOKEN)).strip());
+            assertEquals(
+                    directory.token(),
+                    Files.readString(path.resolve(RunFiles.TOKEN)).strip());
         }
     }
 
@@ -35,7 +37,9 @@ class RunDirectoryTest {
             RunDirectoryException refused =
                     assertThrows(RunDirectoryException.class, () -> RunDirectory.claim(first.path()));
 
-            assertTrue(String.valueOf(refused.getMessage()).contains("in use by another service (pid="), refused::toString);
+            assertTrue(
+                    String.valueOf(refused.getMessage()).contains("in use by another service (pid="),
+                    refused::toString);
             assertTrue(Files.exists(first.path().resolve(RunFiles.TOKEN)), "the refused one must not touch the files");
         }
     }
@@ -61,7 +65,8 @@ class RunDirectoryTest {
         Files.writeString(path.resolve(RunFiles.API_SOCKET), "");
 
         try (RunDirectory directory = RunDirectory.claim(path)) {
-            assertFalse(Files.exists(path.resolve(RunFiles.READY)), "nobody may be told of a service that is not there");
+            assertFalse(
+                    Files.exists(path.resolve(RunFiles.READY)), "nobody may be told of a service that is not there");
             assertFalse(Files.exists(directory.socket(RunFiles.API_SOCKET)));
         }
     }
