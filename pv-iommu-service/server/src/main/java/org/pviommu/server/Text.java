@@ -4,7 +4,7 @@ import java.util.Locale;
 
 /** How values from outside look in our messages, and how addresses and numbers are read and written. */
 public final class Text {
-    private static final int MAX_QUOTED_CHARS = 80;
+    private static final int MAX_QUOTED_CHARS = 120;
     private static final int HEX_DIGITS_OF_A_LONG = 16;
 
     private Text() {}

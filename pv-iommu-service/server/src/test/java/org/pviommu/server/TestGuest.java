@@ -51,9 +51,9 @@ public final class TestGuest implements AutoCloseable {
     public void map(long bfn, long mfn, int pages, int flags) {
         for (int i = 0; i < pages; i++) {
             long at = arrayBytes + (long) i * IommuMapOp.SIZE;
-            IommuMapOp.bfn(memory, at, bfn + i);
-            IommuMapOp.mfn(memory, at, mfn + i);
-            IommuMapOp.flags(memory, at, flags);
+            IommuMapOp.putBfn(memory, at, bfn + i);
+            IommuMapOp.putMfn(memory, at, mfn + i);
+            IommuMapOp.putFlags(memory, at, flags);
         }
         callAndCheck(IommuOp.MAP_PAGE, pages);
     }
@@ -61,7 +61,7 @@ public final class TestGuest implements AutoCloseable {
     /** Unmaps {@code pages} (at most 64) contiguous pages, which must succeed. */
     public void unmap(long bfn, int pages) {
         for (int i = 0; i < pages; i++) {
-            IommuMapOp.bfn(memory, arrayBytes + (long) i * IommuMapOp.SIZE, bfn + i);
+            IommuMapOp.putBfn(memory, arrayBytes + (long) i * IommuMapOp.SIZE, bfn + i);
         }
         callAndCheck(IommuOp.UNMAP_PAGE, pages);
     }

@@ -53,7 +53,7 @@ class TextTest {
         String message = assertThrows(IllegalArgumentException.class, () -> Text.parseUnsigned("bfn", text, -1L))
                 .getMessage();
 
-        assertTrue(message.startsWith("bfn="), message);
+        assertTrue(String.valueOf(message).startsWith("bfn="), message);
     }
 
     @Test
@@ -67,7 +67,7 @@ class TextTest {
     @Test
     void F14_controlCharactersStayOnOneLine() {
         assertEquals("a\\u000d\\u000ab", Text.quote("a\r\nb"));
-        assertTrue(Text.quote("x".repeat(10_000)).length() < 100);
+        assertTrue(Text.quote("x".repeat(10_000)).length() < 130);
     }
 
     @ParameterizedTest

@@ -23,7 +23,7 @@ import org.pviommu.server.run.RunFiles;
 public final class Demo {
     private static final long LOAD_OPERATIONS = 2_000_000;
     private static final long QUICK_LOAD_OPERATIONS = 200_000;
-    private static final int ALL_WINDOWS = 8;
+    private static final int WINDOWS_PER_BATCH = 2;
     private static final long GONE_SECONDS = 20;
     private static final long SEED = 20140410;
 
@@ -149,7 +149,7 @@ public final class Demo {
                 operations + " " + promise,
                 failed == 0 && operations >= atLeast,
                 "wrong=" + failed + " operations=" + operations + " " + guest.complaints());
-        if (Device.number(report, "batch") > 0) {
+        if (report.containsKey("batch")) {
             checks.note(String.format(
                     Locale.ROOT,
                     "%.2f million operations/s; a call of %d takes p50 %.1f us, p99 %.1f us",
@@ -162,8 +162,9 @@ public final class Demo {
 
     private void deviceAtWork(GuestProcess guest, RestClient rest) {
         checks.step("3. The guest's device does DMA through the host IOMMU");
+        checks.note("seed of the random places: " + SEED);
         DeviceProof proof = new DeviceProof(checks, guest, new Device(rest, Layout.ENDPOINT), SEED);
-        proof.everyBatchIsReachable(options.quick() ? 1 : ALL_WINDOWS, new Progress(checks::note));
+        proof.everyBatchIsReachable(options.quick() ? 1 : WINDOWS_PER_BATCH, new Progress(checks::note));
         proof.writesArrive();
         checks.step("4. The device is refused where it has no business");
         proof.refusals();

@@ -8,7 +8,10 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.StringTokenizer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -59,9 +62,7 @@ class CliTest {
         assertEquals(
                 List.of("IOVA     BFN   MFN  ADDRESS  ACCESS", "0x12345  0x12  0x2  0x2345   rw"),
                 pvi("translate", "3", "0x12345").out().lines().toList());
-        assertEquals(
-                "0x12000",
-                pvi("lookup", "3", "18").out().lines().toList().get(1).split(" ")[0]);
+        assertTrue(pvi("lookup", "3", "18").out().lines().toList().get(1).startsWith("0x12000 "));
         assertTrue(pvi("guest", "list").out().contains("0003:00:01.0"));
         assertTrue(pvi("endpoint", "list").out().contains("0003:00:01.0"));
         assertTrue(pvi("stats").out().contains("mappedFrames"));
@@ -118,7 +119,7 @@ class CliTest {
                 "demo --break nothing"
             })
     void shouldExitWith2OnMisuse(String line) {
-        List<String> words = line.isEmpty() ? List.of() : List.of(line.split(" "));
+        List<String> words = words(line);
         boolean serve = line.startsWith("serve");
 
         Result result = serve ? run(with(words, temporary.resolve("run"))) : run(words);
@@ -171,10 +172,16 @@ class CliTest {
                 "help lookup"
             })
     void shouldHelp(String line) {
-        Result result = run(List.of(line.split(" ")));
+        Result result = run(words(line));
 
         assertEquals(ExitCode.DONE, result.code());
         assertTrue(!result.out().isEmpty());
+    }
+
+    private static List<String> words(String line) {
+        return Collections.list(new StringTokenizer(line)).stream()
+                .map(String::valueOf)
+                .toList();
     }
 
     private static Result pvi(String... words) {
@@ -182,7 +189,7 @@ class CliTest {
     }
 
     private static List<String> with(List<String> words, Path runDir) {
-        List<String> all = new java.util.ArrayList<>(words);
+        List<String> all = new ArrayList<>(words);
         all.add("--run-dir");
         all.add(runDir.toString());
         return all;

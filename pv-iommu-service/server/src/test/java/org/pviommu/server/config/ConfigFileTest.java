@@ -140,7 +140,7 @@ class ConfigFileTest {
     private static void assertRefused(String yaml, String message) {
         String seen = assertThrows(ConfigException.class, () -> ConfigFile.parse(yaml))
                 .getMessage();
-        assertTrue(seen.contains(message), seen);
+        assertTrue(String.valueOf(seen).contains(message), seen);
     }
 
     private static List<String> ids(GuestSettings guest) {

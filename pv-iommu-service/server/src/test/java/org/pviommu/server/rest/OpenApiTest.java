@@ -11,8 +11,10 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 
 class OpenApiTest {
-    private static final String UPDATE = "the API has changed; if that is meant, run in the root of the project:\n"
-            + "  cp pv-iommu-service/server/target/classes/META-INF/swagger/openapi.yml docs/openapi.yaml\n";
+    private static final String UPDATE = """
+            the API has changed; if that is meant, run in the root of the project:
+              cp pv-iommu-service/server/target/classes/META-INF/swagger/openapi.yml docs/openapi.yaml
+            """;
 
     @Test
     void shouldBeTheCommittedOne() throws IOException {
