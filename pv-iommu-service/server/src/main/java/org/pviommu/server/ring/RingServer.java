@@ -120,7 +120,8 @@ public final class RingServer implements AutoCloseable {
 
     private boolean joinConnections() {
         long deadlineNs = deadlineNs();
-        while (!connections.isEmpty() && System.nanoTime() - deadlineNs < 0) {
+        Thread caller = Thread.currentThread();
+        while (!connections.isEmpty() && !caller.isInterrupted() && System.nanoTime() - deadlineNs < 0) {
             for (Thread thread : connections.values()) {
                 join(thread, SUPERVISE_STOPPING_MS);
             }
@@ -137,7 +138,7 @@ public final class RingServer implements AutoCloseable {
         try {
             thread.join(timeoutMs);
         } catch (InterruptedException e) {
-            // The caller wants out: nothing is waited for any more.
+            // The caller wants out: nobody is waited for any more.
             Thread.currentThread().interrupt();
         }
     }
