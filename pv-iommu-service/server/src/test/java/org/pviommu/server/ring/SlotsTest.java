@@ -256,7 +256,8 @@ class SlotsTest {
     @Test
     void messagesAreNotStarvedByABusySlot() throws Exception {
         AtomicBoolean stop = new AtomicBoolean();
-        // With so much spinning the service hardly sleeps between two calls: its looks while busy have to see the message.
+        // With so much spinning the service hardly sleeps between two calls: its looks while busy have to see the
+        // message.
         try (RingFixture fixture = fixture(1_000_000);
                 RingTestClient client = fixture.join(7, 2);
                 var pool = Executors.newSingleThreadExecutor()) {
