@@ -187,6 +187,33 @@ static void should_take_a_result_that_was_left_before_the_end(void) {
     tear_down(&bench);
 }
 
+/* Ends as a service may: the result is there, nobody has rung, and the connection closes. */
+static void *finish_and_hang_up(void *argument) {
+    struct bench *bench = argument;
+
+    while (!__atomic_load_n(&bench->shared.caller_waiting, __ATOMIC_ACQUIRE)) continue;
+    usleep(50000); /* by now the caller is most likely asleep; if it is not, the test is only easier */
+    bench->shared.result = -5;
+    __atomic_store_n(&bench->shared.word, PVI_SLOT_WORD(1, PVI_SLOT_DONE), __ATOMIC_RELEASE);
+    close(bench->service_socket);
+    return NULL;
+}
+
+static void should_look_once_more_after_a_hang_up(void) {
+    struct bench bench;
+    pthread_t service;
+    int64_t result = 0;
+
+    set_up(&bench, 0);
+    slot_submit(&bench.slot, 2, 0x1000, 1);
+    CHECK_NUMBER(pthread_create(&service, NULL, finish_and_hang_up, &bench), 0);
+    CHECK_NUMBER(slot_wait(&bench.slot, 0, &result), 0);
+    CHECK_NUMBER(result, -5);
+    CHECK_NUMBER(pthread_join(service, NULL), 0);
+    bench.service_socket = -1;
+    tear_down(&bench);
+}
+
 static void should_refuse_a_word_that_cannot_be(void) {
     static const uint32_t words[] = {
         PVI_SLOT_WORD(1, 3),
@@ -226,6 +253,7 @@ int main(void) {
     RUN(should_kick_only_a_service_that_waits);
     RUN(should_notice_a_service_that_dies);
     RUN(should_take_a_result_that_was_left_before_the_end);
+    RUN(should_look_once_more_after_a_hang_up);
     RUN(should_refuse_a_word_that_cannot_be);
     RUN(should_bear_a_stale_bell);
     return 0;

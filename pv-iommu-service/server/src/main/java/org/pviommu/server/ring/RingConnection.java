@@ -89,7 +89,7 @@ final class RingConnection implements Runnable {
         name = "guest " + number;
         Thread.currentThread().setName("ring-guest-" + number);
         try (GuestLoop guest = admit(hello, channel)) {
-            if (guest != null) {
+            if (guest != null && welcome(hello, guest.ring(), channel)) {
                 ring = guest.ring();
                 guest.serve(owner, channel, poller);
                 owner.log().info("ring: " + name + (owner.stopping() ? " disconnected: the service stops" : " left"));
@@ -97,14 +97,10 @@ final class RingConnection implements Runnable {
         }
     }
 
-    /** Answers HELLO; null if the guest is refused. */
+    /** Null if the guest is refused, which is answered. */
     private @Nullable GuestLoop admit(Hello hello, MessageChannel channel) {
         try {
-            GuestLoop guest = GuestLoop.open(hello, owner);
-            owner.log()
-                    .info("ring: " + name + " connected, slots=" + guest.ring().slots() + ", " + describePeer());
-            channel.welcome(hello.guestId(), guest.ring(), owner.settings().spinIterations());
-            return guest;
+            return GuestLoop.open(hello, owner);
         } catch (RefusedException e) {
             refuse(channel, RingAbi.MSG_HELLO, e.errno(), e);
         } catch (NativeException e) {
@@ -112,6 +108,18 @@ final class RingConnection implements Runnable {
             refuse(channel, RingAbi.MSG_HELLO, e.errno(), e);
         }
         return null;
+    }
+
+    private boolean welcome(Hello hello, GuestRing guestRing, MessageChannel channel) {
+        try {
+            channel.welcome(hello.guestId(), guestRing, owner.settings().spinIterations());
+            owner.log().info("ring: " + name + " connected, slots=" + guestRing.slots() + ", " + describePeer());
+            return true;
+        } catch (NativeException e) {
+            // The kernel bounds the descriptors that are on their way and that nobody has received yet.
+            refuse(channel, RingAbi.MSG_HELLO, e.errno(), e);
+            return false;
+        }
     }
 
     /** The HELLO, or null if there was silence (catalogue C02) or something else, which is answered. */

@@ -29,14 +29,17 @@ public final class RingServer implements AutoCloseable {
     private static final long ACCEPT_RETRY_MS = 50;
     /** How often connections are supervised, while there are any; a signal that takes longer is taken for a stuck one. */
     private static final int SUPERVISE_MS = 1_000;
-    /** The same while the service stops and waits for them. */
-    private static final int SUPERVISE_STOPPING_MS = 50;
+    /** The same while the service stops: still half a million times what a signal takes. */
+    private static final int SUPERVISE_STOPPING_MS = 200;
 
     private final RingSettings settings;
     private final RingCounters counters = new RingCounters();
     private final RingLog log = new RingLog();
     private final Shared shared;
     private final Map<RingConnection, Thread> connections = new ConcurrentHashMap<>();
+
+    /** Used by the acceptor, and after it has ended by whoever closes. */
+    private long supervisedNs = System.nanoTime();
 
     private volatile boolean stopping;
     private @Nullable Listener listener;
@@ -119,31 +122,32 @@ public final class RingServer implements AutoCloseable {
     }
 
     private boolean joinConnections() {
-        long deadlineNs = deadlineNs();
-        while (!connections.isEmpty() && System.nanoTime() - deadlineNs < 0) {
-            for (Thread thread : connections.values()) {
-                join(thread, SUPERVISE_STOPPING_MS);
-            }
-            superviseConnections();
+        long deadlineNs = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(settings.stopTimeoutMs());
+        Thread caller = Thread.currentThread();
+        while (!connections.isEmpty() && !caller.isInterrupted() && System.nanoTime() - deadlineNs < 0) {
+            // One at a time, and not for long: the others end meanwhile, and stuck ones have to be freed.
+            connections.values().stream().findAny().ifPresent(thread -> join(thread, SUPERVISE_STOPPING_MS));
+            superviseWhenDue(SUPERVISE_STOPPING_MS);
         }
         return connections.isEmpty();
-    }
-
-    private long deadlineNs() {
-        return System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(settings.stopTimeoutMs());
     }
 
     private static void join(Thread thread, long timeoutMs) {
         try {
             thread.join(timeoutMs);
         } catch (InterruptedException e) {
-            // The caller wants out: nothing is waited for any more.
+            // The caller wants out: nobody is waited for any more.
             Thread.currentThread().interrupt();
         }
     }
 
-    private void superviseConnections() {
-        connections.keySet().forEach(RingConnection::freeStuckSignal);
+    /** Not at every wake-up: two looks in quick succession would take an ordinary signal for a stuck one. */
+    private void superviseWhenDue(long intervalMs) {
+        long nowNs = System.nanoTime();
+        if (nowNs - supervisedNs >= TimeUnit.MILLISECONDS.toNanos(intervalMs)) {
+            supervisedNs = nowNs;
+            connections.keySet().forEach(RingConnection::freeStuckSignal);
+        }
     }
 
     /** The listening socket, and the thread that accepts and supervises. */
@@ -153,7 +157,6 @@ public final class RingServer implements AutoCloseable {
 
         private final UnixSocket socket;
         private final Poller poller = new Poller(2);
-        private long supervisedNs = System.nanoTime();
         private final Thread thread =
                 Thread.ofPlatform().name("ring-acceptor").daemon(true).unstarted(this);
 
@@ -169,21 +172,12 @@ public final class RingServer implements AutoCloseable {
             while (!stopping) {
                 try {
                     poller.await(connections.isEmpty() ? -1 : SUPERVISE_MS);
-                    superviseWhenDue();
+                    superviseWhenDue(SUPERVISE_MS);
                     acceptAll();
                 } catch (Throwable e) {
                     log.error("ring: accept failed, trying again", e);
                     pause();
                 }
-            }
-        }
-
-        /** Not at every wake-up: two looks in a row would take an ordinary signal for a stuck one. */
-        private void superviseWhenDue() {
-            long nowNs = System.nanoTime();
-            if (nowNs - supervisedNs >= TimeUnit.MILLISECONDS.toNanos(SUPERVISE_MS)) {
-                supervisedNs = nowNs;
-                superviseConnections();
             }
         }
 

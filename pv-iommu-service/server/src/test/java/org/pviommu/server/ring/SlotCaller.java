@@ -62,11 +62,16 @@ final class SlotCaller {
         U32.setOpaque(memory, offset + RingAbi.SLOT_CMD_OFFSET, cmd);
         U64.setOpaque(memory, offset + RingAbi.SLOT_ARG_OFFSET, arg);
         U32.setOpaque(memory, offset + RingAbi.SLOT_COUNT_OFFSET, count);
-        putWord(RingAbi.word(generation, RingAbi.SLOT_READY));
-        VarHandle.fullFence();
-        if ((int) U32.getOpaque(memory, (long) RingAbi.RING_SERVICE_WAITING_OFFSET) != 0) {
+        if (publishAndLookForSleeper(RingAbi.word(generation, RingAbi.SLOT_READY))) {
             kick.signal();
         }
+    }
+
+    /** Whether the service has to be kicked. */
+    boolean publishAndLookForSleeper(int word) {
+        putWord(word);
+        VarHandle.fullFence();
+        return (int) U32.getOpaque(memory, (long) RingAbi.RING_SERVICE_WAITING_OFFSET) != 0;
     }
 
     boolean isDone() {
@@ -103,6 +108,10 @@ final class SlotCaller {
     void announceWaiting() {
         U32.setOpaque(memory, offset + RingAbi.SLOT_CALLER_WAITING_OFFSET, 1);
         VarHandle.fullFence();
+    }
+
+    void announceAwake() {
+        U32.setOpaque(memory, offset + RingAbi.SLOT_CALLER_WAITING_OFFSET, 0);
     }
 
     int word() {

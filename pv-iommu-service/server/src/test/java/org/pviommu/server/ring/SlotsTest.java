@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,7 +17,9 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -222,24 +226,57 @@ class SlotsTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1_000_000})
+    void shouldNotAllocatePerCall(int spinIterations) {
+        int calls = 20_000;
+        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        try (RingFixture fixture = fixture(spinIterations);
+                RingTestClient client = fixture.join(7, 1)) {
+            AtomicLong servingThread = new AtomicLong();
+            fixture.sessions.call = (guest, cmd, arg, count) -> {
+                servingThread.setPlain(Thread.currentThread().threadId());
+                return 0;
+            };
+            callOften(client, calls); // Classes are loaded and linked, which does allocate.
+            long before = threads.getThreadAllocatedBytes(servingThread.get());
+            callOften(client, calls);
+            long allocated = threads.getThreadAllocatedBytes(servingThread.get()) - before;
+            // The smallest object has 16 bytes: one per call would be 320,000.
+            assertTrue(allocated < 4L * calls, () -> "allocatedBytes=" + allocated);
+        }
+    }
+
+    private static void callOften(RingTestClient client, int calls) {
+        for (int i = 0; i < calls; i++) {
+            client.slot(0).call(0, i, 1);
+        }
+    }
+
     @Test
     void messagesAreNotStarvedByABusySlot() throws Exception {
-        try (RingFixture fixture = fixture(1_000);
+        AtomicBoolean stop = new AtomicBoolean();
+        // With so much spinning the service hardly sleeps between two calls: its looks while busy have to see the
+        // message.
+        try (RingFixture fixture = fixture(1_000_000);
                 RingTestClient client = fixture.join(7, 2);
                 var pool = Executors.newSingleThreadExecutor()) {
-            Future<?> busy = pool.submit(() -> {
-                while (!client.slot(0).isServiceGone()
-                        && !Thread.currentThread().isInterrupted()) {
-                    client.slot(0).call(0, 1, 1, 1_000_000);
+            try {
+                Future<?> busy = pool.submit(() -> {
+                    while (!stop.get()) {
+                        client.slot(0).call(0, 1, 1, 1_000_000);
+                    }
+                });
+                RingFixture.await("busy", () -> fixture.server.stats().calls() > 1_000);
+                for (int i = 0; i < 50; i++) {
+                    client.registerFresh(i, 1);
                 }
-            });
-            RingFixture.await("busy", () -> fixture.server.stats().calls() > 1_000);
-            for (int i = 0; i < 50; i++) {
-                client.registerFresh(i, 1);
+                stop.set(true);
+                busy.get(RingTestClient.TIMEOUT_MS, TimeUnit.MILLISECONDS);
+                assertFalse(client.slot(0).isServiceGone());
+            } finally {
+                stop.set(true);
             }
-            pool.shutdownNow();
-            busy.get(RingTestClient.TIMEOUT_MS, TimeUnit.MILLISECONDS);
-            assertFalse(client.slot(0).isServiceGone());
         }
     }
 }
