@@ -55,6 +55,8 @@ final class ProblemErrors implements ErrorResponseProcessor<Problem> {
         String message = String.valueOf(cause.getMessage());
         int position = message.indexOf(" at [Source");
         String said = position < 0 ? message : message.substring(0, position);
-        return "cannot be read: " + Text.quote(said.replaceAll("\\b(class )?([a-z]+\\.)+[A-Z][\\w$]*", "value").strip());
+        return "cannot be read: "
+                + Text.quote(said.replaceAll("\\b(class )?([a-z]+\\.)+[A-Z][\\w$]*", "value")
+                        .strip());
     }
 }

@@ -148,7 +148,6 @@ class RestRoutesTest {
             strings = {
                 "07",
                 "-1",
-                
                 "0x7",
                 "2147483648",
                 "9223372036854775808",
@@ -157,7 +156,6 @@ class RestRoutesTest {
                 "7%0d%0aX:1",
                 "7%20",
                 "%00",
-                
                 "seven"
             })
     void F07_shouldTakeOnlyCanonicalIds(String id) {
