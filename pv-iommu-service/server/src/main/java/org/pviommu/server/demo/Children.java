@@ -11,7 +11,8 @@ final class Children implements AutoCloseable {
     private static final long GRACE_SECONDS = 10;
 
     private final ArrayDeque<Process> running = new ArrayDeque<>();
-    private final Thread onExit = new Thread(this::endAll, "demo-end-children");
+    private final Thread onExit = new Thread(this::exit, "demo-end-children");
+    private volatile Runnable lastAction = () -> {};
 
     Children() {
         Runtime.getRuntime().addShutdownHook(onExit);
@@ -39,6 +40,16 @@ final class Children implements AutoCloseable {
         }
         process.destroyForcibly();
         return -1;
+    }
+
+    /** What Ctrl-C or SIGTERM shall do when all processes have ended. */
+    void onInterruption(Runnable action) {
+        lastAction = action;
+    }
+
+    private void exit() {
+        endAll();
+        lastAction.run();
     }
 
     private synchronized void endAll() {

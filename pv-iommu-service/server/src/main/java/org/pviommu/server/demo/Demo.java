@@ -56,7 +56,7 @@ public final class Demo {
         try (Children children = new Children()) {
             good = showAndFinish(children, directory);
             if (good && options.keep()) {
-                waitForCtrlC();
+                waitForCtrlC(children, directory);
             }
         }
         if (good) {
@@ -249,7 +249,12 @@ public final class Demo {
         checks.note("DMA:   ./pvi dma read " + Layout.ENDPOINT + " 0x1000 64 --run-dir " + runDir);
     }
 
-    private static void waitForCtrlC() throws InterruptedException {
+    /** Everything held, so that is what the exit code says, although a signal ends us. */
+    private static void waitForCtrlC(Children children, Path directory) throws InterruptedException {
+        children.onInterruption(() -> {
+            delete(directory);
+            Runtime.getRuntime().halt(0);
+        });
         Thread.sleep(Long.MAX_VALUE);
     }
 
