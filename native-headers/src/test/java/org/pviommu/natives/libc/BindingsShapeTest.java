@@ -32,6 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The bindings have the shape that jextract generates, and jextract's inputs ask for exactly these bindings. */
 class BindingsShapeTest {
 
+    private static final long POINTER = 0x0102030405060708L;
     private static final Path INPUTS = Path.of("src/jextract");
 
     @TestFactory
@@ -144,13 +145,17 @@ class BindingsShapeTest {
     }
 
     private static Object sample(MemoryLayout layout, Arena arena) {
-        return switch (layout) {
-            case ValueLayout.OfShort unused -> (short) 0x0102;
-            case ValueLayout.OfInt unused -> 0x01020304;
-            case ValueLayout.OfLong unused -> 0x0102030405060708L;
-            case AddressLayout unused -> MemorySegment.ofAddress(0x0102030405060708L);
-            default -> arena.allocate(layout.byteSize()).fill((byte) 0x5a);
-        };
+        if (layout instanceof ValueLayout.OfShort) {
+            return (short) 0x0102;
+        } else if (layout instanceof ValueLayout.OfInt) {
+            return 0x01020304;
+        } else if (layout instanceof ValueLayout.OfLong) {
+            return 0x0102030405060708L;
+        }
+        boolean pointer = layout instanceof AddressLayout;
+        return pointer
+                ? MemorySegment.ofAddress(POINTER)
+                : arena.allocate(layout.byteSize()).fill((byte) 0x5a);
     }
 
     /** A part of the structure by its bytes; a pointer by its address, since how much it points to is a matter of taste. */
@@ -158,7 +163,7 @@ class BindingsShapeTest {
         if (!(value instanceof MemorySegment segment)) {
             return value;
         }
-        boolean pointer = segment.address() == 0x0102030405060708L;
+        boolean pointer = segment.address() == POINTER;
         return pointer ? segment.address() : HexFormat.of().formatHex(segment.toArray(ValueLayout.JAVA_BYTE));
     }
 
