@@ -42,7 +42,7 @@
  */
 #define PVI_MSG_HELLO 1             /* guest to service, no fd */
 #define PVI_MSG_WELCOME 2           /* service to guest, PVI_WELCOME_FDS(nr_slots) fds */
-#define PVI_MSG_REGISTER_MEMORY 3   /* guest to service, one fd: a memfd sealed F_SEAL_SHRINK, open for read and write */
+#define PVI_MSG_REGISTER_MEMORY 3   /* guest to service, one fd: memfd, sealed F_SEAL_SHRINK, open for read and write */
 #define PVI_MSG_UNREGISTER_MEMORY 4 /* guest to service, no fd */
 #define PVI_MSG_REPLY 5             /* service to guest, no fd */
 

@@ -246,7 +246,7 @@
 #define IOMMU_STATUS_OK 0             /* done */
 #define IOMMU_STATUS_EPERM (-1)       /* the caller may not map this mfn: reserved for the hypervisor, a revoked */
                                       /* grant, or writing through a read-only grant; call: not for this guest */
-#define IOMMU_STATUS_ENOENT (-2)      /* unmap or lookup of a bfn that is not mapped; unknown address space or endpoint */
+#define IOMMU_STATUS_ENOENT (-2)      /* unmap or lookup of a bfn that is not mapped; unknown address space, endpoint */
 #define IOMMU_STATUS_EIO (-5)         /* the host IOMMU refused, a flush failed, or there was no room to record */
 #define IOMMU_STATUS_ENXIO (-6)       /* the guest has no memory behind this mfn */
 #define IOMMU_STATUS_ENOMEM (-12)     /* no memory for tables; never for an unmap */

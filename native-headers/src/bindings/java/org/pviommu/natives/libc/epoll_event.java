@@ -20,7 +20,7 @@ public class epoll_event {
 
     private static final GroupLayout LAYOUT = MemoryLayout.structLayout(
                     LibC.C_INT.withByteAlignment(1).withName("events"),
-                    epoll_data.layout().withByteAlignment(1).withName("data"))
+                    packed(epoll_data.layout()).withName("data"))
             .withName("epoll_event");
 
     private static final ValueLayout.OfInt events$LAYOUT = (ValueLayout.OfInt) LAYOUT.select(groupElement("events"));
@@ -30,6 +30,13 @@ public class epoll_event {
     private static final long data$OFFSET = LAYOUT.byteOffset(groupElement("data"));
 
     epoll_event() {}
+
+    /** The same union without any demand on its alignment; a layout cannot drop its members' demands by itself. */
+    private static MemoryLayout packed(GroupLayout union) {
+        return MemoryLayout.unionLayout(union.memberLayouts().stream()
+                .map(member -> member.withByteAlignment(1))
+                .toArray(MemoryLayout[]::new));
+    }
 
     public static GroupLayout layout() {
         return LAYOUT;

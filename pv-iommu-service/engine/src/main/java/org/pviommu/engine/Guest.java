@@ -70,6 +70,12 @@ public final class Guest {
         return memory.regions();
     }
 
+    /** How many table entries, owed ones included, lead to a frame; 65,535 marks the hypervisor's. For inspection. */
+    public int holds(long mfn) {
+        GuestRegion region = memory.find(mfn);
+        return region == null ? 0 : region.holds(mfn);
+    }
+
     /** False once the guest is being removed; it makes no calls any more. */
     public boolean isAlive() {
         return alive;

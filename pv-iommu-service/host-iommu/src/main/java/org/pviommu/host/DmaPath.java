@@ -12,6 +12,8 @@ import org.pviommu.host.DmaFault.Reason;
  * device, well below the bound of 64 KiB.
  */
 final class DmaPath {
+    private static final Object POLL = new Object();
+
     private final ReaderGate gate;
     private final EndpointBindings endpoints;
     private final FaultLog faults;
@@ -80,6 +82,7 @@ final class DmaPath {
             } else {
                 MemorySegment.copy(guest, offset, buffer, at, chunk);
             }
+            deliverPendingError();
             return true;
         } catch (IllegalStateException closed) {
             if (!buffer.scope().isAlive()) {
@@ -88,6 +91,18 @@ final class DmaPath {
             return false;
         } catch (InternalError gone) {
             return false;
+        }
+    }
+
+    /**
+     * Makes the JVM throw here what it owes for a page that was not there. In compiled code the access only marks the
+     * thread, and the error comes with the next safepoint poll, which after inlining lies anywhere in the callers; were
+     * that between the two steps of leaving the read section, the section would stay open and every flush would wait
+     * for ever. The way back from a native method looks at the mark. This one has no effect and is not an intrinsic.
+     */
+    private static void deliverPendingError() {
+        if (Thread.holdsLock(POLL)) {
+            throw new AssertionError("nobody locks this object");
         }
     }
 

@@ -201,8 +201,8 @@ public final class FaultInjectingIommu implements HostIommu {
                 case Injection.Shorten shorten -> Math.min(pages, shorten.maxPages());
                 case Injection.Extend extend -> {
                     // Pages that cannot exist are not asked for; a request that is out of bounds itself stays so.
-                    long pagesToEnd = capabilities().lastBfn() - firstBfn + 1;
-                    yield Math.max(pages, Math.min(pages + extend.maxExtraPages(), pagesToEnd));
+                    long room = capabilities().lastBfn() - firstBfn + 1 - pages;
+                    yield pages + Math.clamp(room, 0, extend.maxExtraPages());
                 }
                 default -> pages;
             };

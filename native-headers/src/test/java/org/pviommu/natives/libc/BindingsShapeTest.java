@@ -1,0 +1,185 @@
+package org.pviommu.natives.libc;
+
+import static org.junit.jupiter.api.Assertions.assertAll;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.lang.reflect.Method;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The bindings have the shape that jextract generates, and jextract's inputs ask for exactly these bindings. */
+class BindingsShapeTest {
+
+    private static final Path INPUTS = Path.of("src/jextract");
+
+    @TestFactory
+    List<DynamicTest> shouldLinkEveryFunction() {
+        return Bindings.functions().stream()
+                .map(name -> DynamicTest.dynamicTest(name, () -> {
+                    var address = (MemorySegment) Bindings.call(Bindings.method(LibC.class, name + "$address"));
+                    var descriptor =
+                            (FunctionDescriptor) Bindings.call(Bindings.method(LibC.class, name + "$descriptor"));
+                    var handle = (MethodHandle) Bindings.call(Bindings.method(LibC.class, name + "$handle"));
+
+                    assertNotEquals(0, address.address());
+                    assertEquals(descriptor.toMethodType(), handle.type());
+                    Method wrapper =
+                            Bindings.method(LibC.class, name, handle.type().parameterArray());
+                    assertSame(handle.type().returnType(), wrapper.getReturnType());
+                }))
+                .toList();
+    }
+
+    @TestFactory
+    List<DynamicTest> shouldReadBackEveryFieldThatIsWritten() {
+        return Bindings.structures().stream()
+                .flatMap(structure -> Bindings.fields(structure).stream()
+                        .map(field -> DynamicTest.dynamicTest(
+                                structure.getSimpleName() + "." + field, () -> writeAndReadBack(structure, field))))
+                .toList();
+    }
+
+    @Test
+    void shouldCallWithoutErrno() {
+        assertEquals(ProcessHandle.current().pid(), LibC.getpid());
+        assertEquals(-1, LibC.close(-1));
+        assertEquals(-1L, LibC.read(-1, MemorySegment.NULL, 0));
+    }
+
+    @Test
+    void shouldCallVariadicFunction() {
+        LibC.fcntl invoker = LibC.fcntl.makeInvoker(LibC.C_INT);
+
+        assertEquals(-1, invoker.apply(-1, LibC.F_GETFL(), 0));
+        assertTrue(invoker.apply(0, LibC.F_GETFL(), 0) >= 0);
+        assertEquals(invoker.descriptor().toMethodType(), invoker.handle().type());
+        assertEquals(Set.of("fcntl"), Bindings.variadicFunctions());
+    }
+
+    @Test
+    void shouldPackEpollEvent() {
+        assertEquals(12, epoll_event.layout().byteSize());
+        assertEquals(4, epoll_event.data$offset());
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment events = epoll_event.allocateArray(3, arena);
+            MemorySegment last = epoll_event.asSlice(events, 2);
+            epoll_event.events(last, 0x12345678);
+
+            assertEquals(0x12345678, events.get(ValueLayout.JAVA_INT_UNALIGNED, 24));
+            assertEquals(8, epoll_event.data(last).byteSize());
+        }
+    }
+
+    @Test
+    void shouldRunCleanupOfReinterpretedStructureOnce() {
+        try (Arena memory = Arena.ofConfined()) {
+            MemorySegment original = iovec.allocateArray(2, memory);
+            int[] cleaned = {0};
+            Consumer<MemorySegment> cleanup = segment -> cleaned[0]++;
+            try (Arena arena = Arena.ofConfined()) {
+                MemorySegment both = iovec.reinterpret(MemorySegment.ofAddress(original.address()), 2, arena, cleanup);
+                iovec.iov_len(iovec.asSlice(both, 1), 77);
+                assertEquals(2 * iovec.sizeof(), both.byteSize());
+            }
+
+            assertEquals(77, iovec.iov_len(iovec.asSlice(original, 1)));
+            assertEquals(1, cleaned[0]);
+        }
+    }
+
+    @Test
+    void shouldAskJextractForExactlyTheseBindings() throws IOException {
+        assertAll(
+                () -> assertEquals(requested("constant"), Bindings.constants().keySet()),
+                () -> assertEquals(requested("function"), functions()),
+                () -> assertEquals(requested("struct"), structures(false)),
+                () -> assertEquals(requested("union"), structures(true)));
+    }
+
+    @Test
+    void shouldGiveJextractHeadersWithPlainPrototypes(@TempDir Path workFolder) throws Exception {
+        String header = INPUTS.resolve("libc.h").toAbsolutePath().toString();
+
+        String expanded =
+                Probe.execute(workFolder, Probe.compiler(), "-E", "-P", header).replaceAll("\\s+", " ");
+
+        assertTrue(expanded.contains("extern int bind (int __fd, const struct sockaddr *"), "bind takes a pointer");
+        assertTrue(expanded.contains("extern int accept4 (int __fd, struct sockaddr *"), "accept4 takes a pointer");
+    }
+
+    private static void writeAndReadBack(Class<?> structure, String field) {
+        try (Arena arena = Arena.ofConfined()) {
+            var memory = (MemorySegment)
+                    Bindings.call(Bindings.method(structure, "allocate", SegmentAllocator.class), arena);
+            Method getter = Bindings.method(structure, field, MemorySegment.class);
+            Object value = sample(getter.getReturnType(), getter, memory, arena);
+            Bindings.call(
+                    Bindings.method(structure, field, MemorySegment.class, getter.getReturnType()), memory, value);
+
+            Object read = Bindings.call(getter, memory);
+            if (isSlice(structure, field)) {
+                assertEquals(-1, ((MemorySegment) read).mismatch((MemorySegment) value));
+            } else {
+                assertEquals(value, read);
+            }
+        }
+    }
+
+    private static Object sample(Class<?> type, Method getter, MemorySegment memory, Arena arena) {
+        if (type == int.class) {
+            return 0x01020304;
+        } else if (type == long.class) {
+            return 0x0102030405060708L;
+        } else if (type == short.class) {
+            return (short) 0x0102;
+        }
+        long lengthBytes = ((MemorySegment) Bindings.call(getter, memory)).byteSize();
+        return lengthBytes == 0
+                ? MemorySegment.ofAddress(0x1000)
+                : arena.allocate(lengthBytes).fill((byte) 0x5a);
+    }
+
+    private static boolean isSlice(Class<?> structure, String field) {
+        return !(Bindings.call(Bindings.method(structure, field + "$layout")) instanceof ValueLayout);
+    }
+
+    private static Set<String> functions() {
+        Set<String> functions = new TreeSet<>(Bindings.functions());
+        functions.addAll(Bindings.variadicFunctions());
+        return functions;
+    }
+
+    private static Set<String> structures(boolean unions) {
+        return Bindings.structures().stream()
+                .filter(structure -> Bindings.isUnion(structure) == unions)
+                .map(Class::getSimpleName)
+                .collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    private static Set<String> requested(String kind) throws IOException {
+        String option = "--include-" + kind + " ";
+        return Files.readAllLines(INPUTS.resolve("libc.args")).stream()
+                .filter(line -> line.startsWith(option))
+                .map(line -> line.substring(option.length()))
+                .collect(Collectors.toCollection(TreeSet::new));
+    }
+}

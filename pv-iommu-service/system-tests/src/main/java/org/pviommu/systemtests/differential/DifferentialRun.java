@@ -1,0 +1,114 @@
+package org.pviommu.systemtests.differential;
+
+import java.io.PrintStream;
+import java.util.Random;
+
+/**
+ * Runs random calls in random worlds until enough operations were compared; the first difference ends it with everything
+ * needed to see it again.
+ *
+ * <p>{@code java … DifferentialRun --seed S --ops N} prints what was covered and exits 0, or prints the difference and
+ * exits 1.
+ */
+public final class DifferentialRun {
+    private static final int CALLS_PER_WORLD = 500;
+    private static final int CALLS_BETWEEN_MOODS = 25;
+
+    private final long seed;
+    private final long operations;
+    private final Coverage coverage = new Coverage();
+    private long done;
+
+    /**
+     * Prepares a run.
+     *
+     * @param seed repeats a run exactly
+     * @param operations how many operations to compare at least
+     */
+    public DifferentialRun(long seed, long operations) {
+        this.seed = seed;
+        this.operations = operations;
+    }
+
+    /**
+     * Runs to the end.
+     *
+     * @throws AssertionError at the first difference, with seed, world and operation in its message
+     */
+    public Coverage run() {
+        Random worlds = new Random(seed);
+        for (int world = 0; done < operations; world++) {
+            long worldSeed = worlds.nextLong();
+            try {
+                runWorld(worldSeed);
+            } catch (Divergence | RuntimeException e) {
+                throw new AssertionError(
+                        "seed=" + seed + " world=" + world + " worldSeed=" + worldSeed + " operation=" + done + ": "
+                                + e.getMessage(),
+                        e);
+            }
+        }
+        return coverage;
+    }
+
+    private void runWorld(long worldSeed) {
+        Random random = new Random(worldSeed);
+        World.Shape shape = RandomCalls.shape(random);
+        RandomCalls calls = new RandomCalls(shape, random);
+        try (World world = new World(shape, random.nextLong(), coverage)) {
+            for (int i = 0; i < CALLS_PER_WORLD; i++) {
+                if (i % CALLS_BETWEEN_MOODS == 0) {
+                    changeMood(world, random);
+                }
+                Call call = calls.next();
+                world.execute(call, random.nextInt(50) != 0);
+                done += call.accessible;
+            }
+        }
+    }
+
+    /** Most of the time the host behaves; bugs that need a healthy host would otherwise drown. */
+    private static void changeMood(World world, Random random) {
+        world.behave();
+        switch (random.nextInt(4)) {
+            case 0 -> world.misbehave(0.02);
+            case 1 -> world.misbehave(0.2);
+            default -> {
+                // behaves
+            }
+        }
+    }
+
+    /** How many operations were compared. */
+    public long operationsDone() {
+        return done;
+    }
+
+    /** Runs from the command line. */
+    public static void main(String[] args) {
+        long seed = Long.parseLong(option(args, "--seed", Long.toString(new Random().nextLong())));
+        long ops = Long.parseLong(option(args, "--ops", "2000000"));
+        System.exit(report(new DifferentialRun(seed, ops), System.out));
+    }
+
+    private static int report(DifferentialRun run, PrintStream out) {
+        out.println("seed=" + run.seed + " ops=" + run.operations);
+        try {
+            run.run().counts().forEach((what, count) -> out.println(what + ": " + count));
+        } catch (AssertionError e) {
+            out.println("DIVERGED " + e.getMessage());
+            return 1;
+        }
+        out.println("operations compared: " + run.done + ", divergences: 0");
+        return 0;
+    }
+
+    private static String option(String[] args, String name, String otherwise) {
+        for (int i = 0; i + 1 < args.length; i++) {
+            if (args[i].equals(name)) {
+                return args[i + 1];
+            }
+        }
+        return otherwise;
+    }
+}
