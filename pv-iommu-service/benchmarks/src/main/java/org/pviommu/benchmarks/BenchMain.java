@@ -12,6 +12,7 @@ import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.openjdk.jmh.profile.GCProfiler;
+import org.openjdk.jmh.results.Result;
 import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
@@ -96,16 +97,21 @@ public final class BenchMain {
         for (Measure.Subject subject : subjects) {
             RunResult result = runOnce(subject, library);
             double timeNs = result.getPrimaryResult().getStatistics().getPercentile(50);
-            double bytes = result.getSecondaryResults().get(ALLOCATION).getStatistics().getPercentile(50);
-            samples.add(subject, timeNs, bytes);
+            samples.add(subject, timeNs, allocatedBytes(result));
             System.out.printf("  %-60s %-4s %8.2f ns/op%n", subject.method(), subject.side(), timeNs);
         }
+    }
+
+    private static double allocatedBytes(RunResult result) {
+        Result<?> allocation = result.getSecondaryResults().get(ALLOCATION);
+        return allocation == null ? Double.NaN : allocation.getStatistics().getPercentile(50);
     }
 
     /** Each benchmark once, the two sides of a measure next to each other. */
     static Set<Measure.Subject> subjects(List<Measure> measures) {
         Set<Measure.Subject> subjects = new LinkedHashSet<>();
-        measures.forEach(measure -> Stream.of(measure.yardstick(), measure.subject()).forEach(subjects::add));
+        measures.forEach(
+                measure -> Stream.of(measure.yardstick(), measure.subject()).forEach(subjects::add));
         return subjects;
     }
 

@@ -84,8 +84,9 @@ final class CRadixTable implements PageTable {
 
     @Override
     public void map(MemorySegment operations, int n) {
+        long address = addressOf(operations, n);
         try {
-            MAP.invokeExact(radix, addressOf(operations, n), (long) n);
+            MAP.invokeExact(radix, address, (long) n);
         } catch (Throwable e) {
             throw unexpected(e);
         }
@@ -93,8 +94,9 @@ final class CRadixTable implements PageTable {
 
     @Override
     public void unmap(MemorySegment operations, int n) {
+        long address = addressOf(operations, n);
         try {
-            UNMAP.invokeExact(radix, addressOf(operations, n), (long) n);
+            UNMAP.invokeExact(radix, address, (long) n);
         } catch (Throwable e) {
             throw unexpected(e);
         }

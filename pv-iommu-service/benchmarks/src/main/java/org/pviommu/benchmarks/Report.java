@@ -16,7 +16,8 @@ record Report(Machine machine, List<Measure> measures, Samples samples) {
     String markdown() {
         StringBuilder out = new StringBuilder(1024);
         out.append("# Benchmark results\n\n").append(machine.markdown()).append('\n');
-        out.append("Nanoseconds an operation: median (min to max) of the rounds. Ratio: within each round, then the median.\n\n");
+        out.append(
+                "Nanoseconds an operation: median (min to max) of the rounds. Ratio: within each round, then the median.\n\n");
         out.append("| measure | C | Java | ratio | must | goal | B/op | verdict |\n");
         out.append("|---|---|---|---|---|---|---|---|\n");
         measures.forEach(measure -> out.append(row(measure)));

@@ -18,7 +18,8 @@ final class Samples {
 
     /** Adds the result of one round; rounds are added in the same order for each benchmark. */
     void add(Measure.Subject subject, double timeNs, double allocatedBytes) {
-        times.computeIfAbsent(subject, unused -> new ArrayList<>()).add(timeNs);
+        times.putIfAbsent(subject, new ArrayList<>());
+        timesOf(subject).add(timeNs);
         allocations.merge(subject, allocatedBytes, Math::min);
     }
 
