@@ -150,7 +150,7 @@
 
 /*
  * IOMMUOP_query_caps: what this service offers the calling guest.
- * arg: one struct iommu_caps, count 1. Returns 0.
+ * arg: one struct iommu_caps, count 1. Returns 0; IOMMU_STATUS_EINVAL for more.
  * Always offered where the PV-IOMMU is enabled for the caller.
  */
 #define IOMMUOP_query_caps 1

@@ -136,7 +136,7 @@ class EventFdTest {
     }
 
     @Test
-    void shouldNotAllocate() {
+    void shouldNotAllocate() throws InterruptedException {
         try (EventFd event = EventFd.create()) {
             AllocatedBytes.assertNone(() -> {
                 event.signal();

@@ -186,7 +186,7 @@ class PollerTest {
     }
 
     @Test
-    void shouldNotAllocate() {
+    void shouldNotAllocate() throws InterruptedException {
         try (Poller poller = new Poller(16);
                 EventFd event = EventFd.create()) {
             poller.add(event.fd(), 5);

@@ -15,11 +15,15 @@ public final class AddressSpace {
     /** A flush that fails is tried this often before the batch is told. */
     static final int FLUSH_ATTEMPTS = 3;
 
+    private static final int EBUSY = 16;
+
     private final Guest guest;
     private final int context;
     private final HostAddressSpace host;
     private final long lastBfn;
-    private final List<FrameRange> reserved;
+    /** An array, because a list would allocate an iterator for each run. */
+    private final FrameRange[] reserved;
+
     private final ReentrantLock lock = new ReentrantLock();
     private final ReaderGate readers = new ReaderGate();
     private final RadixTable table;
@@ -37,7 +41,7 @@ public final class AddressSpace {
         this.context = context;
         this.host = host;
         this.lastBfn = lastBfn;
-        this.reserved = List.copyOf(res);
+        this.reserved = res.toArray(FrameRange[]::new);
         this.table = new RadixTable(tables, guest.tableQuota(), readers);
         this.owed = new OwedFrames(guest.policy().maxHeldFrames());
     }
@@ -303,18 +307,28 @@ public final class AddressSpace {
     private boolean unmapAll() {
         boolean all = true;
         for (long bfn = table.nextBfnWithLeaf(0); bfn >= 0; bfn = table.nextBfnWithLeaf(bfn + 1)) {
-            long entry = table.entryForWriter(bfn);
-            if (!PageEntry.isMapped(entry)) {
-                continue;
+            if (PageEntry.isMapped(table.entryForWriter(bfn))) {
+                long pages = mappedRun(bfn);
+                all &= unmapRun(bfn, pages);
+                bfn += pages - 1;
             }
-            long pages = mappedRun(bfn);
-            long removed = host.unmap(bfn, pages);
-            if (removed < pages) {
-                all = false;
-            }
+        }
+        return all;
+    }
+
+    /** -EBUSY speaks about one page, any other refusal about all that is left: so each page is asked for at most once. */
+    private boolean unmapRun(long firstBfn, long pages) {
+        boolean all = true;
+        for (long done = 0; done < pages; ) {
+            long left = pages - done;
+            long removed = host.unmap(firstBfn + done, left);
             if (removed > 0) {
-                markOwed(bfn, Math.min(removed, pages));
-                bfn += Math.min(removed, pages) - 1;
+                long mine = Math.min(removed, left);
+                markOwed(firstBfn + done, mine);
+                done += mine;
+            } else {
+                all = false;
+                done += removed == -EBUSY ? 1 : left;
             }
         }
         return all;

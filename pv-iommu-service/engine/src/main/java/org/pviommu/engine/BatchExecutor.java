@@ -58,6 +58,9 @@ public final class BatchExecutor {
     private long runBfn;
     private long runMfn;
     private long runPages;
+    /** Pages of an unmap's run whose outcome is known. */
+    private long runDone;
+
     private int runAccess;
     private GuestRegion runRegion;
 
@@ -83,6 +86,8 @@ public final class BatchExecutor {
         this.endOfStatuses = 0;
         this.count = 0;
         this.recorded = 0;
+        this.runPages = 0;
+        this.runDone = 0;
         guest.frameLock().lock();
         this.open = true;
     }
@@ -125,6 +130,7 @@ public final class BatchExecutor {
         for (int i = 0; i < count; i++) {
             fail(i, IommuStatus.EIO);
         }
+        guest.counters().operations.add(count);
         recorded = count;
         refusedByLog = true;
     }
@@ -164,9 +170,20 @@ public final class BatchExecutor {
         }
         open = false;
         if (!finished) {
+            takeBackOpenUnmap();
             space.gather().addWholeSpace();
         }
         guest.frameLock().unlock();
+    }
+
+    /**
+     * What the host did with the rest of the open run is not known, so its frames stay held, and its entries are mapped
+     * again: marked owed they would be on no list, and no flush would ever let them go. The guest can unmap them again.
+     */
+    private void takeBackOpenUnmap() {
+        if (subOp == IommuOp.UNMAP_PAGE && runDone < runPages) {
+            space.rollBackUnmap(runBfn + runDone, runMfn + runDone, runPages - runDone, runAccess);
+        }
     }
 
     private void commit(int to, SliceRecord.Flush flush) {
@@ -391,6 +408,7 @@ public final class BatchExecutor {
         runBfn = bfn;
         runMfn = PageEntry.mfn(entry);
         runPages = 1;
+        runDone = 0;
         runAccess = PageEntry.access(entry);
         return IommuStatus.OK;
     }
@@ -428,20 +446,19 @@ public final class BatchExecutor {
 
     /** Gives the run to the host, piece by piece when it removes less than was asked. */
     private void closeUnmap() {
-        long done = 0;
-        while (done < runPages) {
-            long left = runPages - done;
-            long removed = space.host().unmap(runBfn + done, left);
+        while (runDone < runPages) {
+            long left = runPages - runDone;
+            long removed = space.host().unmap(runBfn + runDone, left);
             if (removed <= 0) {
-                done += refuseUnmap(done, left, removed);
+                runDone += refuseUnmap(runDone, left, removed);
                 continue;
             }
             long mine = Math.min(removed, left);
-            space.owe(runBfn + done, runMfn + done, mine);
+            space.owe(runBfn + runDone, runMfn + runDone, mine);
             guest.counters().unmaps.add(mine);
-            done += mine;
+            runDone += mine;
             if (removed > left) {
-                space.oweUnasked(runBfn + done, removed - left);
+                space.oweUnasked(runBfn + runDone, removed - left);
             }
         }
     }

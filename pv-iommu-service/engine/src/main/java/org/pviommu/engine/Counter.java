@@ -10,6 +10,11 @@ final class Counter {
         value.lazySet(value.getPlain() + amount);
     }
 
+    /** For a number that has several writers at a time: the calls of a guest are counted before any lock is taken. */
+    void addConcurrently(long amount) {
+        value.getAndAdd(amount);
+    }
+
     long get() {
         return value.get();
     }

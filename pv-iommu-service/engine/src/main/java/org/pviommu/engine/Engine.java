@@ -43,7 +43,8 @@ public final class Engine implements AutoCloseable {
      * Lets a guest in: with an empty address space number 0 that all of its endpoints are attached to, and no memory.
      *
      * @throws EngineException BUSY when the id or an endpoint is in use, LIMIT without table memory, HOST when the host
-     *     IOMMU refuses; nothing is left behind
+     *     IOMMU refuses; nothing is left behind, unless it refuses the way back too: then it is as after
+     *     {@link #removeGuest}
      */
     public synchronized Guest addGuest(int guestId, GuestPolicy policy, List<EndpointDescriptor> endpoints) {
         retryTearDown(guestId);
@@ -52,9 +53,13 @@ public final class Engine implements AutoCloseable {
         AddressSpace space = newAddressSpace(guest);
         guest.setOwnSpace(space);
         attachAll(guest);
-        guests.put(guestId, guest);
-        endpoints.forEach(endpoint -> endpointOwners.put(endpoint.endpointId(), guest));
+        remember(guest);
         return guest;
+    }
+
+    private void remember(Guest guest) {
+        guests.put(guest.id(), guest);
+        guest.endpoints().forEach(endpoint -> endpointOwners.put(endpoint.endpointId(), guest));
     }
 
     private void requireFree(int guestId, List<EndpointDescriptor> endpoints) {
@@ -96,11 +101,13 @@ public final class Engine implements AutoCloseable {
     }
 
     /** All or none: a guest with half of its devices would learn of it by lost DMA only. */
-    private static void attachAll(Guest guest) {
+    private void attachAll(Guest guest) {
         for (EndpointDescriptor endpoint : guest.endpoints()) {
             int result = guest.attach(endpoint.endpointId());
             if (result != 0) {
-                tearDown(guest);
+                if (!tearDown(guest)) {
+                    remember(guest);
+                }
                 throw hostRefused(
                         "endpoint=0x" + Integer.toHexString(endpoint.endpointId()) + " not attached", -result);
             }

@@ -1,6 +1,6 @@
 package org.pviommu.engine;
 
-/** What a guest did since it appeared; written under its locks, read by anybody. */
+/** What a guest did since it appeared; written under its locks (calls: without one), read by anybody. */
 final class GuestCounters {
     final Counter calls = new Counter();
     final Counter operations = new Counter();

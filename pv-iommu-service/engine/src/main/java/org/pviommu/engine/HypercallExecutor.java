@@ -53,7 +53,7 @@ public final class HypercallExecutor implements AutoCloseable {
      * @throws GuestFaultException when the guest's memory vanished under the call
      */
     public long call(int cmd, long arg, int count) {
-        guest.counters().calls.add(1);
+        guest.counters().calls.addConcurrently(1);
         int subOp = IommuOp.subOp(cmd);
         int refusal = checkCall(cmd, subOp);
         if (refusal != IommuStatus.OK || count == 0) {

@@ -27,6 +27,9 @@ final class RadixTable {
     private final ReaderGate readers;
     private final long root;
 
+    /** {@link #root} for readers; 0 once the table is destroyed, because its pages belong to others then. */
+    private volatile long readersRoot;
+
     /** The leaf used last, and which bus frames it covers; walking down for each operation costs twice as much. */
     private long cachedLeaf;
 
@@ -51,6 +54,7 @@ final class RadixTable {
         if (root == 0) {
             throw new EngineException(EngineException.Kind.LIMIT, "no table page left for another address space");
         }
+        this.readersRoot = root;
     }
 
     /** Address of the entry of {@code bfn} inside {@code leaf}: a masked index, so always inside the page. */
@@ -135,14 +139,11 @@ final class RadixTable {
 
     /** The entry of {@code bfn}, {@link PageEntry#EMPTY} when there is none. Inside a reader section, without a lock. */
     long entry(long bfn) {
-        long table = root;
-        for (int level = LEVELS - 1; level > 0; level--) {
+        long table = readersRoot;
+        for (int level = LEVELS - 1; level > 0 && table != 0; level--) {
             table = RawMemory.getLongAcquire(upperSlot(table, bfn, level));
-            if (table == 0) {
-                return PageEntry.EMPTY;
-            }
         }
-        return RawMemory.getLongAcquire(slot(table, bfn));
+        return table == 0 ? PageEntry.EMPTY : RawMemory.getLongAcquire(slot(table, bfn));
     }
 
     /**
@@ -163,9 +164,15 @@ final class RadixTable {
         return -1;
     }
 
-    /** The level whose entry for {@code bfn} is 0, counted from the leaves' parents (1); 0 when the leaf exists. */
+    /**
+     * The level whose entry for {@code bfn} is 0, counted from the leaves' parents (1); 0 when the leaf exists, and
+     * {@link #LEVELS} when not even the root does.
+     */
     private int firstMissingLevel(long bfn) {
-        long table = root;
+        long table = readersRoot;
+        if (table == 0) {
+            return LEVELS;
+        }
         for (int level = LEVELS - 1; level > 0; level--) {
             table = RawMemory.getLongAcquire(upperSlot(table, bfn, level));
             if (table == 0) {
@@ -244,8 +251,12 @@ final class RadixTable {
         return tablePages;
     }
 
-    /** Gives the root back; everything was unmapped, released and pruned before. */
+    /**
+     * Gives the root back; everything was unmapped, released and pruned before. Whoever still asks finds nothing: readers
+     * keep no reference to the guest's life, so they may come later than its end.
+     */
     void destroy() {
+        readersRoot = 0; // before the grace period, so that readers that it does not wait for see it
         retire(root);
         freeRetired();
     }
