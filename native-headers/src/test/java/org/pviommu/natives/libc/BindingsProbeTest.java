@@ -23,6 +23,10 @@ class BindingsProbeTest {
     /** What headers that we still build with may lack. Anything else they lack is a failure. */
     private static final Set<String> MAY_BE_MISSING = Set.of("constant.F_SEAL_FUTURE_WRITE");
 
+    /** A member without size, which a generator may leave out. */
+    private static final Set<String> MAY_BE_UNSTATED =
+            Set.of("sizeof.cmsghdr.__cmsg_data", "offsetof.cmsghdr.__cmsg_data");
+
     private static Map<String, Long> printed = Map.of();
 
     @BeforeAll
@@ -77,6 +81,7 @@ class BindingsProbeTest {
                 .filter(name -> !name.startsWith("errno.") && !name.startsWith(UNCHECKED))
                 .collect(Collectors.toCollection(TreeSet::new));
         surplus.removeAll(Bindings.facts().keySet());
+        surplus.removeAll(MAY_BE_UNSTATED);
 
         assertEquals(Set.of(), surplus);
     }

@@ -1,0 +1,89 @@
+package org.pviommu.server;
+
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import org.pviommu.engine.BatchLog;
+import org.pviommu.engine.Engine;
+import org.pviommu.engine.HostIommu;
+import org.pviommu.host.SimulatedIommu;
+import org.pviommu.server.config.ServiceSettings;
+import org.pviommu.server.ring.RingServer;
+
+/**
+ * Everything but HTTP: host IOMMU, engine and ring transport, wired. Started by one thread, read by many, closed once.
+ */
+public final class IommuService implements AutoCloseable {
+    private final SimulatedIommu simulated;
+    private final FaultLog faults = new FaultLog();
+    private final Engine engine;
+    private final RingServer ring;
+    private final Path ringPath;
+    private final long startedNs = System.nanoTime();
+    private volatile boolean serving;
+
+    private IommuService(ServiceSettings settings, Path ringPath, Plant plant) {
+        this.ringPath = ringPath;
+        simulated = new SimulatedIommu(new SimulatedIommu.Settings(settings.lastBfn(), settings.cutsMappings()));
+        simulated.onFault(faults);
+        HostIommu host = plant == Plant.NONE ? simulated : new PlantedHost(simulated, plant);
+        engine = new Engine(host, BatchLog.none());
+        ring = Rings.create(settings, ringPath, engine);
+    }
+
+    /**
+     * Starts to serve guests.
+     *
+     * @param ringPath socket file to listen on
+     * @param plant fault to plant, for the demonstration; NONE otherwise
+     */
+    public static IommuService start(ServiceSettings settings, Path ringPath, Plant plant) {
+        IommuService service = new IommuService(settings, ringPath, plant);
+        try {
+            service.ring.start();
+        } catch (RuntimeException failed) {
+            service.close();
+            throw failed;
+        }
+        service.serving = true;
+        return service;
+    }
+
+    /** The engine: guests, address spaces, mappings. */
+    public Engine engine() {
+        return engine;
+    }
+
+    /** The host IOMMU, for the DMA calls of simulated devices. */
+    public SimulatedIommu simulated() {
+        return simulated;
+    }
+
+    /** DMA accesses that were refused. */
+    public FaultLog faults() {
+        return faults;
+    }
+
+    /** Where guests connect. */
+    public Path ringPath() {
+        return ringPath;
+    }
+
+    /** Whether guests are being served: true from the start to the beginning of the stop. */
+    public boolean isServing() {
+        return serving;
+    }
+
+    /** Seconds since the start. */
+    public long uptimeSeconds() {
+        return TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - startedNs);
+    }
+
+    /** Guests first, so that calls under way are finished and every guest is torn down while the host still works. */
+    @Override
+    public void close() {
+        serving = false;
+        ring.close();
+        engine.close();
+        simulated.close();
+    }
+}

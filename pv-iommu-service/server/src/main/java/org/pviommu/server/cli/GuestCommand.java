@@ -1,0 +1,42 @@
+package org.pviommu.server.cli;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/** {@code pvi guest}. */
+@Command(name = "guest", mixinStandardHelpOptions = true, description = "Guests that are connected.")
+final class GuestCommand {
+
+    @Command(
+            name = "list",
+            mixinStandardHelpOptions = true,
+            description = "Guests that are connected, and what they did.",
+            footer = {"", "Example: pvi guest list --run-dir /tmp/pvi"})
+    int list(@Mixin Connection connection) {
+        connection.show(
+                "/api/v1/guests",
+                List.of("GUEST", "ENDPOINTS", "MEMORY-PAGES", "MAPPED", "HELD", "CALLS", "OPERATIONS", "FAILURES"),
+                GuestCommand::rows);
+        return ExitCode.DONE;
+    }
+
+    private static List<List<String>> rows(Map<String, ?> answer) {
+        List<List<String>> rows = new ArrayList<>();
+        for (Map<?, ?> guest : Table.objects(answer, "guests")) {
+            Map<?, ?> counters = Table.object(guest, "counters");
+            rows.add(List.of(
+                    Table.cell(guest, "id"),
+                    Table.cell(guest, "endpoints"),
+                    Table.cell(counters, "registeredFrames"),
+                    Table.cell(counters, "mappedFrames"),
+                    Table.cell(counters, "heldFrames"),
+                    Table.cell(counters, "calls"),
+                    Table.cell(counters, "operations"),
+                    Table.cell(counters, "failures")));
+        }
+        return rows;
+    }
+}

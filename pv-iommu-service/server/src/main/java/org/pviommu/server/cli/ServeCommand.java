@@ -1,0 +1,113 @@
+package org.pviommu.server.cli;
+
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
+import org.pviommu.server.Logging;
+import org.pviommu.server.Plant;
+import org.pviommu.server.RunningService;
+import org.pviommu.server.config.ConfigFile;
+import org.pviommu.server.config.ServiceSettings;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code pvi serve}. */
+@Command(
+        name = "serve",
+        mixinStandardHelpOptions = true,
+        description = "Start the service and run until SIGTERM or Ctrl-C, then stop cleanly with exit code 0.",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  pvi serve --run-dir /tmp/pvi",
+            "  pvi serve --run-dir /tmp/pvi --http-port 8080 --config pvi.yaml",
+            "",
+            "Configuration keys: docs/operating.md. HTTP listens on 127.0.0.1 and DIR/api.sock only."
+        })
+final class ServeCommand implements Callable<Integer> {
+    private static final int MAX_PORT = 65_535;
+
+    @Spec
+    @SuppressWarnings("NullAway.Init") // picocli sets it before the command runs
+    private CommandSpec spec;
+
+    @Option(
+            names = "--run-dir",
+            paramLabel = "DIR",
+            defaultValue = "${env:PVI_RUN_DIR}",
+            description = "Directory for sockets, token, pid and lock; made with mode 0700 (or PVI_RUN_DIR).")
+    private @Nullable Path runDir;
+
+    @Option(
+            names = "--http-port",
+            paramLabel = "N",
+            description = "Port on 127.0.0.1; 0, the default, is any free one.")
+    private @Nullable Integer httpPort;
+
+    @Option(names = "--ring", paramLabel = "PATH", description = "Socket for guests. Default: DIR/ring.sock.")
+    private @Nullable Path ring;
+
+    @Option(names = "--config", paramLabel = "FILE", description = "Guests, quotas and backend, YAML.")
+    private @Nullable Path config;
+
+    @Option(names = "--plant", paramLabel = "FAULT", hidden = true, description = "For the demonstration only.")
+    private @Nullable String plant;
+
+    @Override
+    public Integer call() throws InterruptedException {
+        if (runDir == null) {
+            throw CommandException.usage("where? give --run-dir DIR or set PVI_RUN_DIR");
+        }
+        Logging.configure();
+        RunningService service = RunningService.start(runDir, settings(), planted());
+        CountDownLatch stopped = new CountDownLatch(1);
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(service), "pvi-stop"));
+        PrintWriter out = spec.commandLine().getOut();
+        out.println("pvi: ready " + service.addresses());
+        out.flush();
+        stopped.await();
+        return ExitCode.DONE;
+    }
+
+    private ServiceSettings settings() {
+        ServiceSettings settings = config == null ? ServiceSettings.defaults() : ConfigFile.read(config);
+        if (httpPort != null) {
+            if (httpPort < 0 || httpPort > MAX_PORT) {
+                throw CommandException.usage("--http-port=" + httpPort + " min=0 max=" + MAX_PORT);
+            }
+            settings = settings.withHttpPort(httpPort);
+        }
+        return ring == null ? settings : settings.withRing(ring);
+    }
+
+    private Plant planted() {
+        if (plant == null) {
+            return Plant.NONE;
+        }
+        try {
+            return Plant.valueOf(plant.toUpperCase(Locale.ROOT));
+        } catch (IllegalArgumentException unknown) {
+            throw CommandException.usage("--plant=" + plant + " known: flush, map, status");
+        }
+    }
+
+    /**
+     * Runs in the shutdown hook, on SIGTERM and on Ctrl-C. A JVM that a signal ends would exit with 128 plus its number;
+     * a stop that went well is a success, and halt is the one way to say so from a hook. The hook is the only one in the
+     * process, and all is closed by then.
+     */
+    private static void stop(RunningService service) {
+        int code = ExitCode.DONE;
+        try {
+            service.close();
+        } catch (RuntimeException failed) {
+            System.getLogger(ServeCommand.class.getName()).log(System.Logger.Level.ERROR, "stop failed", failed);
+            code = ExitCode.REFUSED;
+        }
+        Runtime.getRuntime().halt(code);
+    }
+}

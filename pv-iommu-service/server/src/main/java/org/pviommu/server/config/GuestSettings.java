@@ -1,0 +1,19 @@
+package org.pviommu.server.config;
+
+import java.util.List;
+import org.pviommu.engine.EndpointDescriptor;
+import org.pviommu.engine.GuestPolicy;
+
+/**
+ * What the operator decided about a guest before it connects.
+ *
+ * @param policy what it may do and how much
+ * @param endpoints its devices, which start attached to its address space 0
+ */
+public record GuestSettings(GuestPolicy policy, List<EndpointDescriptor> endpoints) {
+
+    /** Copies the list. */
+    public GuestSettings {
+        endpoints = List.copyOf(endpoints);
+    }
+}

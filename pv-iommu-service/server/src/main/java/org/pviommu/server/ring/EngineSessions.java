@@ -1,0 +1,106 @@
+package org.pviommu.server.ring;
+
+import java.util.List;
+import java.util.function.IntFunction;
+import org.jspecify.annotations.Nullable;
+import org.pviommu.engine.EndpointDescriptor;
+import org.pviommu.engine.Engine;
+import org.pviommu.engine.EngineException;
+import org.pviommu.engine.Guest;
+import org.pviommu.engine.GuestFaultException;
+import org.pviommu.engine.GuestMemory;
+import org.pviommu.engine.GuestPolicy;
+import org.pviommu.engine.HypercallExecutor;
+import org.pviommu.natives.Errno;
+
+/**
+ * Guests of the engine. Any thread.
+ *
+ * @param engine who they are added to
+ * @param policies what a guest may do; null for a guest that is not known
+ * @param endpoints the devices of a known guest
+ */
+record EngineSessions(
+        Engine engine,
+        IntFunction<? extends @Nullable GuestPolicy> policies,
+        IntFunction<List<EndpointDescriptor>> endpoints)
+        implements GuestSessions {
+
+    @Override
+    public GuestSession open(int guestId) {
+        GuestPolicy policy = policies.apply(guestId);
+        if (policy == null) {
+            throw new RefusedException(
+                    Errno.EPERM, "guest_id=" + Integer.toUnsignedString(guestId) + " is not configured");
+        }
+        try {
+            Guest guest = engine.addGuest(guestId, policy, endpoints.apply(guestId));
+            return session(guest);
+        } catch (EngineException e) {
+            throw refusal(e);
+        }
+    }
+
+    private EngineSession session(Guest guest) {
+        try {
+            return new EngineSession(engine, guest, new HypercallExecutor(engine, guest));
+        } catch (RuntimeException e) {
+            engine.removeGuest(guest); // No scratch memory for its calls.
+            throw e;
+        }
+    }
+
+    private static RefusedException refusal(EngineException e) {
+        int errno = switch (e.kind()) {
+            case INVALID -> Errno.EINVAL;
+            case EXISTS -> Errno.EEXIST;
+            case NOT_FOUND -> Errno.ENOENT;
+            case BUSY -> Errno.EBUSY;
+            case LIMIT -> Errno.ENOSPC;
+            case HOST -> Errno.EIO;
+        };
+        return new RefusedException(errno, String.valueOf(e.getMessage()));
+    }
+
+    private record EngineSession(Engine engine, Guest guest, HypercallExecutor executor) implements GuestSession {
+
+        @Override
+        public long maxMemoryFrames() {
+            return guest.policy().maxMemoryFrames();
+        }
+
+        @Override
+        public void registerMemory(long firstMfn, long pages, GuestMemory memory) {
+            try {
+                guest.registerMemory(firstMfn, pages, memory);
+            } catch (EngineException e) {
+                throw refusal(e);
+            }
+        }
+
+        @Override
+        public void unregisterMemory(long firstMfn, long pages) {
+            try {
+                guest.unregisterMemory(firstMfn, pages);
+            } catch (EngineException e) {
+                throw refusal(e);
+            }
+        }
+
+        @Override
+        public long call(int cmd, long arg, int count) {
+            try {
+                return executor.call(cmd, arg, count);
+            } catch (GuestFaultException e) {
+                throw new ProtocolException("guest memory went away during a call: " + e.getMessage(), e);
+            }
+        }
+
+        @Override
+        public void close() {
+            try (executor) {
+                engine.removeGuest(guest);
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+package org.pviommu.server.ring;
+
+import org.pviommu.engine.GuestMemory;
+
+/**
+ * One guest from its HELLO to the end of its connection, as the transport sees the engine. Used by the connection's
+ * thread only.
+ */
+interface GuestSession extends AutoCloseable {
+
+    /** How many frames the guest may register in all. */
+    long maxMemoryFrames();
+
+    /**
+     * Adds memory, which the session owns from now on.
+     *
+     * @throws RefusedException if it is not accepted; then the memory is still the caller's
+     */
+    void registerMemory(long firstMfn, long pages, GuestMemory memory);
+
+    /**
+     * Takes a whole region back and closes its memory.
+     *
+     * @throws RefusedException if there is no such region or it is in use
+     */
+    void unregisterMemory(long firstMfn, long pages);
+
+    /**
+     * One hypercall; allocates nothing.
+     *
+     * @param cmd unsigned word of the caller, as {@code arg} and {@code count} are
+     * @return the result for the guest
+     * @throws ProtocolException if the guest's memory went away under the call
+     */
+    long call(int cmd, long arg, int count);
+
+    /** The guest's death: everything it had is unmapped, flushed and released. */
+    @Override
+    void close();
+}
