@@ -244,8 +244,7 @@ public final class AddressSpace {
             return true;
         }
         boolean flushed = flush();
-        flushRecord.set(
-                this, IommuOp.FLUSH, 0, 0, 0, 0, flushed ? SliceRecord.Flush.DONE : SliceRecord.Flush.FAILED);
+        flushRecord.set(this, IommuOp.FLUSH, 0, 0, 0, 0, flushed ? SliceRecord.Flush.DONE : SliceRecord.Flush.FAILED);
         log.commit(flushRecord);
         if (flushed) {
             releaseOwed();

@@ -87,7 +87,8 @@ public final class Engine implements AutoCloseable {
             throw hostRefused("no address space for guest=" + guest.id(), e.errno());
         }
         try {
-            return new AddressSpace(guest, context, hostSpace, tables, log, host.capabilities().lastBfn());
+            return new AddressSpace(
+                    guest, context, hostSpace, tables, log, host.capabilities().lastBfn());
         } catch (EngineException e) {
             hostSpace.destroy();
             throw e;

@@ -248,7 +248,8 @@ public final class Guest {
     }
 
     /** The guest's endpoint with that number, or null. */
-    @Nullable EndpointDescriptor endpoint(int endpointId) {
+    @Nullable
+    EndpointDescriptor endpoint(int endpointId) {
         for (EndpointDescriptor endpoint : endpoints) {
             if (endpoint.endpointId() == endpointId) {
                 return endpoint;

@@ -147,7 +147,8 @@ public final class HypercallExecutor implements AutoCloseable {
         return switch (subOp) {
             case IommuOp.QUERY_CAPS -> queryCaps(arg, count);
             case IommuOp.LOOKUP_PAGE -> lookup(space, arg, count);
-            case IommuOp.ALLOC_CONTEXT, IommuOp.FREE_CONTEXT, IommuOp.ATTACH_DEVICE -> changeContexts(subOp, arg, count);
+            case IommuOp.ALLOC_CONTEXT, IommuOp.FREE_CONTEXT, IommuOp.ATTACH_DEVICE ->
+                changeContexts(subOp, arg, count);
             default -> mapOrUnmap(space, subOp, deferred, arg, count);
         };
     }

@@ -172,8 +172,7 @@ final class MapRun {
     int close() {
         guest.addMappedFrames(pages);
         space.addMapped(pages);
-        int result =
-                space.host().map(firstBfn, pages, region.memory(), region.offsetBytes(firstMfn), access);
+        int result = space.host().map(firstBfn, pages, region.memory(), region.offsetBytes(firstMfn), access);
         if (result == 0) {
             guest.counters().maps.add(pages);
             return IommuStatus.OK;

@@ -93,8 +93,7 @@ final class UnmapRun {
             if (table.entryForWriter(bfn + pages) != expected) {
                 return;
             }
-            RawMemory.putLong(
-                    RadixTable.slot(table.leaf(bfn + pages), bfn + pages), PageEntry.removed(expected, mark));
+            RawMemory.putLong(RadixTable.slot(table.leaf(bfn + pages), bfn + pages), PageEntry.removed(expected, mark));
             pages++;
         }
     }

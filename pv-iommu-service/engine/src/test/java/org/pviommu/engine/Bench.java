@@ -74,7 +74,7 @@ final class Bench implements AutoCloseable {
     }
 
     static GuestPolicy policy(long maxMappedFrames, int maxTablePages, int maxHeldFrames) {
-        return new GuestPolicy(true, true, 1 << 20, maxMappedFrames, maxTablePages, maxHeldFrames, RESERVED_MFNS);
+        return new GuestPolicy(true, true, 1 << 20, maxMappedFrames, maxTablePages, maxHeldFrames, 16, RESERVED_MFNS);
     }
 
     void register(long firstMfn, long pages, TestMemory memory) {
@@ -105,12 +105,12 @@ final class Bench implements AutoCloseable {
 
     /** Table pages in use, those that only wait for their grace period not counted. */
     long tablePages() {
-        space().lock().lock();
+        guest.lock().lock();
         try {
             space().table().freeRetired();
             return guest.stats().tablePages();
         } finally {
-            space().lock().unlock();
+            guest.lock().unlock();
         }
     }
 

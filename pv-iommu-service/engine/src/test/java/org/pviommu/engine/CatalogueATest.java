@@ -760,7 +760,6 @@ class CatalogueATest {
     }
 
     private static void assertLocksAreFree(Bench bench) {
-        assertFalse(bench.space().lock().isLocked());
-        assertFalse(bench.guest.frameLock().isLocked());
+        assertFalse(bench.guest.lock().isLocked());
     }
 }

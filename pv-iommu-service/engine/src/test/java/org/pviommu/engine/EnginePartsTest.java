@@ -585,7 +585,7 @@ class EnginePartsTest {
                     assertTrue(PageEntry.isMapped(entry) && !PageEntry.isOwed(entry));
                     assertEquals(mfn, PageEntry.mfn(entry));
                     assertEquals(access, PageEntry.access(entry));
-                    long owed = PageEntry.owed(entry);
+                    long owed = PageEntry.removed(entry, PageEntry.OWED);
                     assertTrue(PageEntry.isOwed(owed) && !PageEntry.isMapped(owed));
                     assertEquals(mfn, PageEntry.mfn(owed));
                     assertEquals(0, PageEntry.access(owed));

@@ -417,7 +417,7 @@ class GuestDeathTest {
 
     @Test
     void shouldLimitRegisteredMemory() {
-        GuestPolicy policy = new GuestPolicy(true, true, ARRAY_PAGES + DATA_PAGES + 2, 10, 10, 10, List.of());
+        GuestPolicy policy = new GuestPolicy(true, true, ARRAY_PAGES + DATA_PAGES + 2, 10, 10, 10, 1, List.of());
         try (Bench bench = new Bench(policy)) {
             assertEquals(EngineException.Kind.LIMIT, refusedRegister(bench, 0x9000, 3, 3));
             bench.register(0x9000, 2, new TestMemory(2));

@@ -66,6 +66,7 @@ class HypercallAbiTest {
                 1 << 20,
                 4096,
                 64,
+                16,
                 List.of());
         try (Bench bench = new Bench(policy)) {
             bench.log.refuse(faults.contains(CallFault.NO_ROOM_IN_LOG), true);
@@ -94,7 +95,7 @@ class HypercallAbiTest {
     }
 
     private static void assertPolicyResult(int subOp, boolean enabled, boolean permitted, int expected) {
-        GuestPolicy policy = new GuestPolicy(enabled, permitted, 1 << 20, 1, 8, 1, List.of());
+        GuestPolicy policy = new GuestPolicy(enabled, permitted, 1 << 20, 1, 8, 1, 16, List.of());
         RecordingHost host = new RecordingHost(LAST_BFN, true);
         try (Engine engine = new Engine(host, BatchLog.none())) {
             Guest guest = engine.addGuest(1, policy, List.of());

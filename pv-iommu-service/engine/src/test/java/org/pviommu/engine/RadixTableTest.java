@@ -20,7 +20,7 @@ class RadixTableTest {
     private static final long BFNS = 1L << 36;
 
     private final TableMemory memory = new TableMemory(4096);
-    private final TableQuota quota = new TableQuota(4096);
+    private final TableQuota quota = new TableQuota(4096, () -> {});
     private final ReaderGate readers = new ReaderGate();
     private final RadixTable table = new RadixTable(memory, quota, readers);
 
@@ -121,7 +121,7 @@ class RadixTableTest {
     @Test
     void shouldRefuseWithoutPagesAndKeepNothingHalfMade() {
         for (int max = 1; max <= 4; max++) {
-            TableQuota small = new TableQuota(max);
+            TableQuota small = new TableQuota(max, () -> {});
             RadixTable poor = new RadixTable(memory, small, readers);
             long leaf = poor.leafForMap(77);
             assertEquals(max == 4, leaf != 0);
@@ -132,7 +132,7 @@ class RadixTableTest {
 
     @Test
     void shouldTakeRetiredTablesBackBeforeRefusing() {
-        TableQuota small = new TableQuota(4);
+        TableQuota small = new TableQuota(4, () -> {});
         RadixTable poor = new RadixTable(memory, small, readers);
         for (int i = 0; i < 100; i++) {
             long bfn = i * (1L << 27) + i;
@@ -145,7 +145,7 @@ class RadixTableTest {
     @Test
     void shouldRefuseATableWithoutARoot() {
         EngineException refusal =
-                assertThrows(EngineException.class, () -> new RadixTable(memory, new TableQuota(0), readers));
+                assertThrows(EngineException.class, () -> new RadixTable(memory, new TableQuota(0, () -> {}), readers));
         assertEquals(EngineException.Kind.LIMIT, refusal.kind());
     }
 

@@ -167,6 +167,7 @@ public final class ConfigFile {
                 quotas.number("max-mapped-frames", otherwise.maxMappedFrames(), 0, FrameRange.MAX_FRAME),
                 (int) quotas.number("max-table-pages", otherwise.maxTablePages(), 4, Integer.MAX_VALUE),
                 (int) quotas.number("max-held-frames", otherwise.maxHeldFrames(), 1, Integer.MAX_VALUE),
+                (int) quotas.number("max-contexts", otherwise.maxContexts(), 1, GuestPolicy.MAX_CONTEXTS),
                 node.has("reserved-mfns") ? ranges(node, "reserved-mfns") : otherwise.reservedMfns());
         quotas.refuseOthers();
         return policy;

@@ -37,6 +37,7 @@ class ConfigFileTest {
                       max-mapped-frames: 0x20
                       max-table-pages: 64
                       max-held-frames: 16
+                      max-contexts: 8
                     reserved-mfns: ["0x10-0x1f", 0x40]
                     endpoints:
                       - id: 0000:01:00.0
@@ -52,7 +53,14 @@ class ConfigFileTest {
         GuestSettings guest = settings.guest(3);
         assertEquals(
                 new GuestPolicy(
-                        true, true, 100, 0x20, 64, 16, List.of(new FrameRange(0x10, 0x1f), new FrameRange(0x40, 0x40))),
+                        true,
+                        true,
+                        100,
+                        0x20,
+                        64,
+                        16,
+                        8,
+                        List.of(new FrameRange(0x10, 0x1f), new FrameRange(0x40, 0x40))),
                 guest.policy());
         assertEquals(List.of("0000:01:00.0", "0000:01:01.0"), ids(guest));
         assertEquals(

@@ -78,7 +78,7 @@ class EngineRingTest {
     private static @Nullable GuestPolicy policy(int guestId) {
         return switch (guestId) {
             case GUEST -> GuestPolicy.permissive();
-            case DENIED_GUEST -> new GuestPolicy(true, false, 16, 16, 16, 16, List.of());
+            case DENIED_GUEST -> new GuestPolicy(true, false, 16, 16, 16, 16, 1, List.of());
             default -> null;
         };
     }

@@ -90,7 +90,10 @@ public final class DifferentialRun {
         long ops = Long.parseLong(option(args, "--ops", "2000000"));
         DifferentialRun run = new DifferentialRun(seed, ops);
         String worldSeed = option(args, "--world-seed", "");
-        System.exit(worldSeed.isEmpty() ? report(run, run::run) : report(run, () -> run.runOneWorld(Long.parseLong(worldSeed))));
+        System.exit(
+                worldSeed.isEmpty()
+                        ? report(run, run::run)
+                        : report(run, () -> run.runOneWorld(Long.parseLong(worldSeed))));
     }
 
     /** Only the world that a message named. */

@@ -119,7 +119,9 @@ final class RandomCalls {
     private int anyEndpoint() {
         return random.nextInt(16) == 0
                 ? 0x77
-                : shape.endpoints().get(random.nextInt(shape.endpoints().size())).endpointId();
+                : shape.endpoints()
+                        .get(random.nextInt(shape.endpoints().size()))
+                        .endpointId();
     }
 
     /** Runs of random length, so that coalescing and its ends are exercised, with strange operations in between. */
@@ -176,7 +178,9 @@ final class RandomCalls {
     private void keepInDomain(Call call) {
         for (int i = 0; i < call.count; i++) {
             boolean big = call.pages[i] < 0 || call.pages[i] > 16;
-            while (!big && call.pages[i] > 1 && !shape.bfns().contains(call.bfn[i] + call.pages[i] - 1)
+            while (!big
+                    && call.pages[i] > 1
+                    && !shape.bfns().contains(call.bfn[i] + call.pages[i] - 1)
                     && shape.bfns().contains(call.bfn[i])) {
                 call.pages[i]--;
             }

@@ -133,12 +133,11 @@ final class ReferenceModel {
         HostRun run = HostRun.none();
         for (int i = 0; i < statuses.length; i++) {
             int kind = call.kindOf(i);
-            int status =
-                    switch (kind) {
-                        case IommuOp.MAP_PAGE -> mapsRoom ? checkMap(call.bfn[i], call.mfn[i], call.flags[i]) : IommuStatus.EIO;
-                        case IommuOp.UNMAP_PAGE -> removalsRoom ? lookup(call.bfn[i]) : IommuStatus.EIO;
-                        default -> IommuStatus.EINVAL;
-                    };
+            int status = switch (kind) {
+                case IommuOp.MAP_PAGE -> mapsRoom ? checkMap(call.bfn[i], call.mfn[i], call.flags[i]) : IommuStatus.EIO;
+                case IommuOp.UNMAP_PAGE -> removalsRoom ? lookup(call.bfn[i]) : IommuStatus.EIO;
+                default -> IommuStatus.EINVAL;
+            };
             boolean opensUnmap = kind == IommuOp.UNMAP_PAGE && status == IommuStatus.OK && run.isUsedUp();
             if (opensUnmap && !canHold(i)) {
                 status = IommuStatus.EIO;
@@ -520,7 +519,9 @@ final class ReferenceModel {
             for (World.Endpoint member : shape.endpoints()) {
                 Integer at = attachments.get(member.endpointId());
                 if (member.group() == endpoint.group() && at != null && at != target.context) {
-                    boolean done = next(HostEvent.Kind.DETACH, found(spaces.get(at), "attached to nothing")).outcome() == 0;
+                    boolean done = next(HostEvent.Kind.DETACH, found(spaces.get(at), "attached to nothing"))
+                                    .outcome()
+                            == 0;
                     blocked &= done;
                     if (done) {
                         attachments.remove(member.endpointId());
@@ -606,18 +607,21 @@ final class ReferenceModel {
         return spaces.values();
     }
 
-    @Nullable SpaceModel space(int context) {
+    @Nullable
+    SpaceModel space(int context) {
         return spaces.get(context);
     }
 
-    @Nullable SpaceModel spaceOfHost(long hostSpace) {
+    @Nullable
+    SpaceModel spaceOfHost(long hostSpace) {
         return spaces.values().stream()
                 .filter(candidate -> candidate.hostSpace == hostSpace)
                 .findFirst()
                 .orElse(null);
     }
 
-    @Nullable SpaceModel spaceOfEndpoint(int endpoint) {
+    @Nullable
+    SpaceModel spaceOfEndpoint(int endpoint) {
         Integer context = attachments.get(endpoint);
         return context == null ? null : spaces.get(context);
     }

@@ -3,7 +3,6 @@ package org.pviommu.systemtests.differential;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -36,7 +35,8 @@ final class SpaceModel {
         return mapped.containsKey(bfn);
     }
 
-    @Nullable Page page(long bfn) {
+    @Nullable
+    Page page(long bfn) {
         return mapped.get(bfn);
     }
 

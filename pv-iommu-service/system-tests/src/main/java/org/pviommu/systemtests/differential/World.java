@@ -165,14 +165,21 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
         long result = executor.call(call.cmd(), ARGUMENTS.first() * FrameMemory.PAGE_BYTES + offset, call.count);
         List<HostEvent> events = host.takeEvents();
         ReferenceModel.Answer expected = ask(call, events);
-        check(result == expected.result(), "result=%d expected=%d in %s with %s", result, expected.result(), call, events);
+        check(
+                result == expected.result(),
+                "result=%d expected=%d in %s with %s",
+                result,
+                expected.result(),
+                call,
+                events);
         compareArray(call, offset, expected, before);
         try {
             compareTables();
             compareHolds();
             checkIotlbAfterCall();
         } catch (Divergence e) {
-            throw new Divergence(e.getMessage() + " after " + call + " with host calls " + events + " and " + shape + model);
+            throw new Divergence(
+                    e.getMessage() + " after " + call + " with host calls " + events + " and " + shape + model);
         }
         coverage.result(result);
     }
@@ -181,7 +188,8 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
         try {
             return model.execute(call, events, roomForMaps, roomForRemovals);
         } catch (Divergence e) {
-            throw new Divergence(e.getMessage() + " in " + call + " with host calls " + events + " and " + shape + model);
+            throw new Divergence(
+                    e.getMessage() + " in " + call + " with host calls " + events + " and " + shape + model);
         }
     }
 
@@ -190,7 +198,10 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
         long size = IommuOp.elementBytes(call.subOp);
         long offset = call.accessible == call.count
                 ? 8L * random.nextInt(8)
-                : ARGUMENTS_END - ARGUMENTS.first() * FrameMemory.PAGE_BYTES - call.accessible * size - (size > 8 ? 8L * random.nextInt(2) : 0);
+                : ARGUMENTS_END
+                        - ARGUMENTS.first() * FrameMemory.PAGE_BYTES
+                        - call.accessible * size
+                        - (size > 8 ? 8L * random.nextInt(2) : 0);
         if (call.subOp == IommuOp.FLUSH) {
             return 0;
         }
@@ -231,7 +242,10 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
         List<AddressSpace> spaces = guest.addressSpaces();
         int n = 0;
         for (SpaceModel expected : model.spaces()) {
-            check(n < spaces.size() && spaces.get(n).context() == expected.context, "context %d is missing", expected.context);
+            check(
+                    n < spaces.size() && spaces.get(n).context() == expected.context,
+                    "context %d is missing",
+                    expected.context);
             compareTable(spaces.get(n++), expected);
         }
         check(n == spaces.size(), "%d contexts, expected %d", spaces.size(), n);
@@ -242,7 +256,11 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
 
     private void compareTable(AddressSpace actual, SpaceModel expected) {
         check(actual.mappedPages() == expected.mapped.size(), "mappedPages=%d", actual.mappedPages());
-        check(actual.owedPages() == expected.owed.size(), "owedPages=%d expected=%s", actual.owedPages(), expected.owed);
+        check(
+                actual.owedPages() == expected.owed.size(),
+                "owedPages=%d expected=%s",
+                actual.owedPages(),
+                expected.owed);
         for (long bfn : shape.bfns()) {
             SpaceModel.Page page = expected.page(bfn);
             Translation translation = actual.translate(bfn);
@@ -351,7 +369,10 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
             SpaceModel space = found(model.spaceOfHost(entry.spaceId()), "I5: entry of a freed context: " + entry);
             SpaceModel.Page page = space.page(entry.bfn());
             boolean current = page != null && page.mfn() == mfn(entry) && page.access() == entry.access();
-            check(current || space.mayBeStale(entry.bfn(), mfn(entry)), "I2: stale IOTLB entry after a call: %s", entry);
+            check(
+                    current || space.mayBeStale(entry.bfn(), mfn(entry)),
+                    "I2: stale IOTLB entry after a call: %s",
+                    entry);
         }
         useTheDevice(anyEndpoint(), anyBfn());
     }
