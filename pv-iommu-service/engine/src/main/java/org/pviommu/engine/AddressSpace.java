@@ -403,6 +403,9 @@ public final class AddressSpace {
      * again.
      */
     boolean tearDown() {
+        if (table.isDestroyed()) {
+            return true; // an earlier attempt failed later on
+        }
         boolean removed = unmapAll();
         gather.addWholeSpace();
         if (!flush()) {
@@ -462,10 +465,16 @@ public final class AddressSpace {
         }
     }
 
-    /** Gives tables and the host's address space back, after {@link #tearDown} said true. */
+    /**
+     * Gives the host's address space and the tables back, after {@link #tearDown} said true. What can fail comes first, and
+     * a second call does nothing: a table page given back twice would be the table of two guests.
+     */
     void close() {
+        if (table.isDestroyed()) {
+            return;
+        }
+        host.destroy();
         table.destroy();
         owed.close();
-        host.destroy();
     }
 }

@@ -260,4 +260,8 @@ final class RadixTable {
         retire(root);
         freeRetired();
     }
+
+    boolean isDestroyed() {
+        return readersRoot == 0;
+    }
 }

@@ -2,13 +2,18 @@ package org.pviommu.engine;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.pviommu.engine.Bench.DATA_MFN;
 import static org.pviommu.engine.Bench.DATA_PAGES;
 
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.pviommu.abi.IommuStatus;
 import org.pviommu.engine.support.GuestDriver;
@@ -25,8 +30,7 @@ class BatchStepsTest {
     private static List<String> watch(Bench bench, long mfn) {
         List<String> events = new ArrayList<>();
         bench.log.observeReservations(() -> events.add("reserve" + state(bench, mfn)));
-        bench.host.observe(
-                call -> events.add(call.kind().name().toLowerCase(java.util.Locale.ROOT) + state(bench, mfn)));
+        bench.host.observe(call -> events.add(call.kind().name().toLowerCase(Locale.ROOT) + state(bench, mfn)));
         bench.log.observeCommits(slice -> events.add("commit " + slice.flush() + state(bench, mfn)));
         return events;
     }
@@ -104,6 +108,49 @@ class BatchStepsTest {
                     events);
             assertEquals(1, bench.holds(DATA_MFN));
         }
+    }
+
+    /** A reader that may have looked up the old translation keeps its frame from being let go. */
+    @Test
+    void shouldWaitForReadersBeforeFramesAreReleased() throws InterruptedException {
+        try (Bench bench = new Bench()) {
+            bench.driver.map(Op.rw(1, DATA_MFN));
+            bench.driver.write(Op.at(1));
+            assertWaitsForReader(bench, Kind.FLUSH, () -> bench.driver.unmapRun(1, 1));
+            assertEquals(0, bench.driver.status(0));
+        }
+    }
+
+    /** It may have seen the translation that the host then refused. */
+    @Test
+    void shouldWaitForReadersBeforeARefusedMapIsRolledBack() throws InterruptedException {
+        try (Bench bench = new Bench()) {
+            bench.host.answerOnce(Kind.MAP, -5);
+            assertWaitsForReader(bench, Kind.MAP, () -> bench.driver.map(Op.rw(1, DATA_MFN)));
+            assertEquals(IommuStatus.EIO, bench.driver.status(0));
+        }
+    }
+
+    private static void assertWaitsForReader(Bench bench, Kind reached, Runnable call) throws InterruptedException {
+        CountDownLatch atHost = new CountDownLatch(1);
+        bench.host.observe(seen -> {
+            if (seen.kind() == reached) {
+                atHost.countDown();
+            }
+        });
+        int section = bench.space().readers().enter();
+        Thread caller = Thread.ofPlatform().start(call);
+        try {
+            assertTrue(atHost.await(60, TimeUnit.SECONDS));
+            caller.join(30); // gives a batch that does not wait the time to be wrong
+            assertTrue(caller.isAlive());
+            assertEquals(1, bench.holds(DATA_MFN), "held while a reader may use it");
+        } finally {
+            bench.space().readers().exit(section);
+        }
+        caller.join(60_000);
+        assertFalse(caller.isAlive());
+        assertEquals(0, bench.holds(DATA_MFN));
     }
 
     @Test

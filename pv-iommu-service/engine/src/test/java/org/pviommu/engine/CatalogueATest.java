@@ -17,6 +17,7 @@ import static org.pviommu.engine.Bench.MSI_LAST;
 import static org.pviommu.engine.Bench.NO_MFN;
 import static org.pviommu.engine.Bench.RESERVED_MFN;
 
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -147,7 +148,7 @@ class CatalogueATest {
             assertEquals(0, bench.getInt(arg + 20));
             assertEquals(0, bench.getInt(arg + 44));
             assertEquals(List.of(new Mapping(5, DATA_MFN, 2, Access.READ_WRITE)), bench.mappings());
-            assertTrue(Arrays.stream(right.segment().toArray(java.lang.foreign.ValueLayout.JAVA_LONG))
+            assertTrue(Arrays.stream(right.segment().toArray(ValueLayout.JAVA_LONG))
                     .allMatch(v -> v == 0));
         }
     }

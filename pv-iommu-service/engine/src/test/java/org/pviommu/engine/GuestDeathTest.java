@@ -214,6 +214,41 @@ class GuestDeathTest {
         }
     }
 
+    /** A page that the pool has twice would be two guests' table. */
+    @Test
+    void shouldNotGiveTablePagesBackTwiceWhenTheHostThrowsAtTheEnd() {
+        try (Bench bench = new Bench()) {
+            bench.driver.map(Op.rw(0x123, DATA_MFN));
+            bench.host.failOnce(Kind.DESTROY, new IllegalStateException("our bug"));
+            assertThrows(IllegalStateException.class, () -> bench.engine.removeGuest(bench.guest));
+
+            Guest one = bench.engine.addGuest(GUEST, GuestPolicy.permissive(), List.of());
+            Guest two = bench.engine.addGuest(GUEST + 1, GuestPolicy.permissive(), List.of());
+
+            assertEquals(1, bench.data.closes());
+            one.registerMemory(ARRAY_MFN, ARRAY_PAGES, bench.arrays);
+            try (HypercallExecutor executor = new HypercallExecutor(bench.engine, one)) {
+                bench.driver.write(Op.rw(0x123, ARRAY_MFN));
+                assertEquals(0, executor.call(IommuOp.MAP_PAGE, bench.driver.arrayAddress(), 1));
+            }
+            assertNull(two.ownSpace().translate(0x123));
+        }
+    }
+
+    @Test
+    void shouldFinishATearDownThatFailedWhileMemoryWasGivenBack() {
+        try (Bench bench = new Bench()) {
+            bench.arrays.observeClose(() -> {
+                throw new IllegalStateException("the transport's bug");
+            });
+            assertThrows(IllegalStateException.class, () -> bench.engine.removeGuest(bench.guest));
+            bench.engine.addGuest(GUEST, GuestPolicy.permissive(), List.of(Bench.endpoint()));
+            assertEquals(1, bench.arrays.closes());
+            assertEquals(1, bench.data.closes());
+            assertEquals(1, bench.host.count(Kind.DESTROY));
+        }
+    }
+
     @Test
     void shouldRemoveAllGuestsWhenTheEngineCloses() {
         Bench bench = new Bench();

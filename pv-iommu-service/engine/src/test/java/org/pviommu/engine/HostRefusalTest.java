@@ -382,6 +382,8 @@ class HostRefusalTest {
             assertEquals(3, bench.space().mappedPages());
             assertEquals(0, bench.space().owedPages());
             assertNull(bench.space().translate(0));
+            assertEquals(0, bench.log.last().operations(), "the flush is recorded even so");
+            assertEquals(SliceRecord.Flush.DONE, bench.log.last().flush());
         }
     }
 }

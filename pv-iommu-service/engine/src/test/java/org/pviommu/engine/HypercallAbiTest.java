@@ -9,6 +9,7 @@ import static org.pviommu.engine.Bench.MSI_FIRST;
 import static org.pviommu.engine.Bench.NO_MFN;
 import static org.pviommu.engine.Bench.RESERVED_MFN;
 
+import java.lang.foreign.ValueLayout;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
@@ -336,8 +337,7 @@ class HypercallAbiTest {
             assertEquals(1, IommuCaps.maxContexts(caps, 0));
             assertEquals(678, IommuCaps.maxHeldFrames(caps, 0));
             assertEquals(12_345, IommuCaps.maxMappedFrames(caps, 0));
-            for (byte behind :
-                    bench.driver.memory().asSlice(40, 100).toArray(java.lang.foreign.ValueLayout.JAVA_BYTE)) {
+            for (byte behind : bench.driver.memory().asSlice(40, 100).toArray(ValueLayout.JAVA_BYTE)) {
                 assertEquals((byte) 0xee, behind);
             }
         }

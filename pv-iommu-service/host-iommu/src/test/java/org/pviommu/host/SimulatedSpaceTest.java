@@ -65,7 +65,7 @@ class SimulatedSpaceTest {
         assertEquals(0, space.attach(8));
         int section = iommu.gate().enter();
         Thread detacher = Thread.ofPlatform().start(() -> space.detach(8));
-        while (iommu.spaceId(8).isPresent()) {
+        while (iommu.spaceId(8).isPresent() && detacher.isAlive()) {
             Thread.onSpinWait();
         }
         pause();
@@ -81,7 +81,8 @@ class SimulatedSpaceTest {
         assertEquals(0, space.map(BFN + 100, 1, memory, 0, Access.READ));
         Thread flusher = Thread.ofPlatform().start(() -> space.flush(gather));
         while (space.cache(BFN + 100)) {
-            Thread.onSpinWait(); // caching stops working when the epoch turns odd
+            // Caching stops working when the epoch turns odd.
+            assertTrue(flusher.isAlive(), "finished while a reader was at work");
         }
         space.iotlb().removeRange(BFN + 100, BFN + 100);
         pause();
