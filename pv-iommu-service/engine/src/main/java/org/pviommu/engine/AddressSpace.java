@@ -43,8 +43,17 @@ public final class AddressSpace {
         this.host = host;
         this.lastBfn = lastBfn;
         this.log = log;
-        this.table = new RadixTable(tables, guest.tableQuota(), readers);
         this.owed = new OwedFrames(guest.policy().maxHeldFrames());
+        this.table = newTable(tables);
+    }
+
+    private RadixTable newTable(TableMemory tables) {
+        try {
+            return new RadixTable(tables, guest.tableQuota(), readers);
+        } catch (EngineException e) {
+            owed.close();
+            throw e;
+        }
     }
 
     /** Number of the guest it belongs to. */

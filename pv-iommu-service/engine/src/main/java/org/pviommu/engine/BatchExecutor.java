@@ -105,7 +105,7 @@ final class BatchExecutor {
             firstUnflushed = statusesAddress;
         }
         endOfStatuses = statusesAddress + n;
-        RawMemory.fill(statusesAddress, n, OK);
+        RawMemory.clear(statusesAddress, n); // all of them OK so far
         boolean roomForMaps = subOp != IommuOp.UNMAP_PAGE && subOp != IommuOp.UNMAP_RANGE && log.reserve(n, false);
         boolean roomForRemovals = roomForMaps || (removes() && log.reserve(n, true));
         if (!roomForMaps && !roomForRemovals) {

@@ -8,7 +8,10 @@ package org.pviommu.engine;
 public interface BatchLog {
 
     /**
-     * Step 2 of a batch: makes sure that the record of a slice will fit.
+     * Step 2 of a batch: makes sure that what will be committed for a slice fits. That is one record, and one more for each
+     * flush before its end, when the bound on held frames is reached; each of them covers operations of the slice that the
+     * others do not, so there are at most as many as operations. Records without operations, which only report a flush, are
+     * not announced: a log keeps room for them.
      *
      * @param operations how many operations the slice has
      * @param removal whether it can only remove; removals may use a reserve that is kept for them
@@ -17,7 +20,7 @@ public interface BatchLog {
     boolean reserve(int operations, boolean removal);
 
     /**
-     * Step 5 of a batch: records what was applied. Room was reserved, so it cannot fail.
+     * Step 5 of a batch: records what was applied. Room was made before, so it cannot fail.
      *
      * @param slice valid during the call only; a log copies what it keeps
      */

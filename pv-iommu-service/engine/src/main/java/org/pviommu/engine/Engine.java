@@ -77,7 +77,7 @@ public final class Engine implements AutoCloseable {
     /**
      * An empty address space of {@code guest}, known to nobody yet.
      *
-     * @throws EngineException LIMIT without table memory, HOST when the host IOMMU refuses; its cause has the errno
+     * @throws EngineException LIMIT without table memory, HOST when the host IOMMU refuses; nothing is left behind
      */
     AddressSpace newAddressSpace(Guest guest, int context) {
         HostAddressSpace hostSpace;
@@ -89,7 +89,7 @@ public final class Engine implements AutoCloseable {
         try {
             return new AddressSpace(
                     guest, context, hostSpace, tables, log, host.capabilities().lastBfn());
-        } catch (EngineException e) {
+        } catch (RuntimeException e) {
             hostSpace.destroy();
             throw e;
         }

@@ -324,9 +324,10 @@ public final class Guest {
         return done[0];
     }
 
+    /** What can fail comes first: an address space that could not be closed is found again by the next attempt. */
     void closeSpace(AddressSpace space) {
-        removeSpace(space);
         space.close();
+        removeSpace(space);
     }
 
     private void closeRegion(GuestRegion region) {

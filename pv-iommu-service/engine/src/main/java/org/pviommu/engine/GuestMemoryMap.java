@@ -99,6 +99,16 @@ final class GuestMemoryMap {
             RawMemory.copy(hostAddress(guestAddress + done), toAddress + done, piece);
             done += piece;
         }
+        settle();
+    }
+
+    /**
+     * Ends a group of accesses. The JVM reports a page that cannot be had as an InternalError; in compiled code it comes not
+     * at the access but at the next safepoint poll, which could lie behind the handler or in the middle of somebody's
+     * finally. This cheap native call has such a poll, so the error comes here.
+     */
+    void settle() {
+        Thread.holdsLock(this);
     }
 
     /** Copies to guest memory; the range was found accessible under the same lock. */
@@ -109,6 +119,7 @@ final class GuestMemoryMap {
             RawMemory.copy(fromAddress + done, hostAddress(guestAddress + done), piece);
             done += piece;
         }
+        settle();
     }
 
     /**
@@ -126,14 +137,15 @@ final class GuestMemoryMap {
                 RawMemory.putInt(host, -RawMemory.getByte(statusesAddress + done));
             }
         }
+        settle();
     }
 
-    /** Writes a word of an element that was found accessible under the same lock. */
+    /** Writes a word of an element that was found accessible under the same lock; {@link #settle} ends a group of them. */
     void putLong(long guestAddress, long value) {
         RawMemory.putLong(hostAddress(guestAddress), value);
     }
 
-    /** Writes a word of an element that was found accessible under the same lock. */
+    /** Like {@link #putLong}. */
     void putInt(long guestAddress, int value) {
         RawMemory.putInt(hostAddress(guestAddress), value);
     }

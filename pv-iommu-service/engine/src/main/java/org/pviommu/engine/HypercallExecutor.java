@@ -263,6 +263,7 @@ public final class HypercallExecutor implements AutoCloseable {
                 long offset = (long) i * IommuMapOp.SIZE;
                 lookupOne(space, RawMemory.getLong(snapshot + offset + IommuMapOp.BFN_OFFSET), sliceArg + offset);
             }
+            guest.memory().settle();
             guest.counters().operations.add(n);
         }
         return accessible < count ? IommuStatus.EFAULT : IommuStatus.OK;

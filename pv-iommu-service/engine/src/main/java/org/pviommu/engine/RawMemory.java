@@ -63,8 +63,15 @@ final class RawMemory {
         ALL.set(BYTE, address, value);
     }
 
-    static void fill(long address, long lengthBytes, byte value) {
-        ALL.asSlice(address, lengthBytes).fill(value);
+    /** A slice of {@link #ALL} to fill would be an object; eight bytes at a time are fast enough for a line or two. */
+    static void clear(long address, long lengthBytes) {
+        long words = lengthBytes >>> 3;
+        for (long i = 0; i < words; i++) {
+            ALL.set(LONG, address + (i << 3), 0L);
+        }
+        for (long i = words << 3; i < lengthBytes; i++) {
+            ALL.set(BYTE, address + i, (byte) 0);
+        }
     }
 
     static void copy(long fromAddress, long toAddress, long lengthBytes) {

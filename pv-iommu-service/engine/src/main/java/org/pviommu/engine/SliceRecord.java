@@ -15,7 +15,10 @@ public final class SliceRecord {
         NONE,
         /** Everything removed so far can no longer be reached. */
         DONE,
-        /** It failed after retries: what was removed stays held and owed. */
+        /**
+         * It failed after retries: what was removed stays held and owed. Every removal of the call that no flush has covered,
+         * those in its earlier records included, is answered with -EIO, whatever status was recorded for it.
+         */
         FAILED
     }
 
