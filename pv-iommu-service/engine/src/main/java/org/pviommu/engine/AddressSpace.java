@@ -426,6 +426,20 @@ public final class AddressSpace {
         return removed;
     }
 
+    /** Removes everything that leads to frames of {@code region}; false when the host refused some of it. */
+    boolean removeMappingsTo(GuestRegion region) {
+        boolean all = true;
+        long bfn = nextMapped(0, lastBfn);
+        while (bfn >= 0) {
+            long mfn = PageEntry.mfn(table.entryForWriter(bfn));
+            if (region.contains(mfn)) {
+                all &= unmapRun(bfn, 1);
+            }
+            bfn = bfn == lastBfn ? -1 : nextMapped(bfn + 1, lastBfn);
+        }
+        return all;
+    }
+
     /** Goes on past refusals: one of them must not cut the rest short (XSA-386). */
     private boolean unmapAll() {
         boolean all = true;

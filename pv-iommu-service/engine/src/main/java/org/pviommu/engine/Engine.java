@@ -123,12 +123,94 @@ public final class Engine implements AutoCloseable {
     public synchronized void removeGuest(Guest guest) {
         if (guests.get(guest.id()) == guest && tearDown(guest)) {
             forget(guest);
+            // It may have been the last one that held on to frames of a guest that died before it.
+            guests().stream().filter(other -> !other.isAlive()).forEach(this::removeGuest);
         }
     }
 
     private static boolean tearDown(Guest guest) {
         boolean blocked = guest.blockEndpoints();
+        for (GuestRegion region : guest.regions()) {
+            region.grants().forEach(GuestRegion::revoke);
+        }
         return guest.tearDown(blocked);
+    }
+
+    /**
+     * Lets {@code granteeId} map {@code pages} frames of {@code ownerId}, from {@code ownerFirstMfn} on, as its own frames from
+     * {@code granteeFirstMfn} on.
+     *
+     * @param access {@link Access#READ} or {@link Access#READ_WRITE}: what the grantee may let its devices do
+     * @throws EngineException NOT_FOUND without such a guest or memory, INVALID for frames that are the hypervisor's or granted
+     *     themselves, EXISTS or LIMIT as for memory of its own
+     */
+    public synchronized void grant(
+            int ownerId, long ownerFirstMfn, long pages, int granteeId, long granteeFirstMfn, int access) {
+        Guest owner = requireGuest(ownerId);
+        Guest grantee = requireGuest(granteeId);
+        if (owner == grantee || (access != Access.READ && access != Access.READ_WRITE)) {
+            throw new EngineException(
+                    EngineException.Kind.INVALID, "owner=" + ownerId + " grantee=" + granteeId + " access=" + access);
+        }
+        inOrder(owner, grantee, () -> {
+            GuestRegion source = owner.regionOf(ownerFirstMfn, pages);
+            if (source == null) {
+                throw new EngineException(
+                        EngineException.Kind.NOT_FOUND,
+                        "guest=" + ownerId + " has no region with mfns " + ownerFirstMfn + " pages=" + pages);
+            }
+            requireGrantable(source, ownerFirstMfn, pages);
+            grantee.addGrant(granteeFirstMfn, pages, source, ownerFirstMfn, access);
+        });
+    }
+
+    private static void requireGrantable(GuestRegion source, long firstMfn, long pages) {
+        if (source.isGranted()) {
+            throw new EngineException(EngineException.Kind.INVALID, "mfn=" + firstMfn + " is itself granted");
+        }
+        for (long mfn = firstMfn; mfn < firstMfn + pages; mfn++) {
+            if (source.isReserved(mfn)) {
+                throw new EngineException(EngineException.Kind.INVALID, "mfn=" + mfn + " belongs to the hypervisor");
+            }
+        }
+    }
+
+    /**
+     * Takes a grant back: the grantee maps nothing new through it.
+     *
+     * @param force whether what it has mapped is unmapped and flushed, too
+     * @throws EngineException NOT_FOUND without such a grant; HOST when the host IOMMU did not let go of everything, which can
+     *     be tried again
+     */
+    public synchronized void revoke(int granteeId, long granteeFirstMfn, boolean force) {
+        Guest grantee = requireGuest(granteeId);
+        grantee.locked(() -> {
+            GuestRegion region = grantee.regionOf(granteeFirstMfn, 1);
+            if (region == null || !region.isGranted() || region.firstMfn() != granteeFirstMfn) {
+                throw new EngineException(
+                        EngineException.Kind.NOT_FOUND, "guest=" + granteeId + " has no grant at mfn=" + granteeFirstMfn);
+            }
+            region.revoke();
+            if (force && !grantee.letGo(region)) {
+                throw new EngineException(
+                        EngineException.Kind.HOST,
+                        "the host IOMMU did not let go of all frames of the grant at mfn=" + granteeFirstMfn);
+            }
+        });
+    }
+
+    private Guest requireGuest(int guestId) {
+        Guest guest = guests.get(guestId);
+        if (guest == null) {
+            throw new EngineException(EngineException.Kind.NOT_FOUND, "guest=" + guestId + " is not there");
+        }
+        return guest;
+    }
+
+    /** Takes both locks, the lower number first, so that two grants in opposite directions cannot block each other. */
+    private static void inOrder(Guest a, Guest b, Runnable action) {
+        Guest first = a.id() < b.id() ? a : b;
+        first.locked(() -> (first == a ? b : a).locked(action));
     }
 
     private void forget(Guest guest) {

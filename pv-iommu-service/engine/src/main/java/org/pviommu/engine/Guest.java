@@ -153,6 +153,46 @@ public final class Guest {
         });
     }
 
+    /**
+     * Makes frames of another guest's region reachable for this guest's mappings. Both guests are locked.
+     *
+     * @throws EngineException INVALID, EXISTS or LIMIT
+     */
+    void addGrant(long firstMfn, long pages, GuestRegion source, long sourceFirstMfn, int access) {
+        requireFrames(firstMfn, pages);
+        requireAlive();
+        removeDeadGrant(firstMfn, pages);
+        requireRoom(firstMfn, pages);
+        GuestRegion region = GuestRegion.granted(firstMfn, pages, source, sourceFirstMfn, access);
+        policy.reservedMfns().forEach(region::reserve);
+        memory.add(region);
+    }
+
+    /** A revoked grant keeps its frame numbers, which answer -EPERM, until they are used anew. */
+    private void removeDeadGrant(long firstMfn, long pages) {
+        GuestRegion old = memory.findOverlap(firstMfn, firstMfn + pages - 1);
+        if (old != null && old.isRevoked() && old.totalHolds() == 0) {
+            closeRegion(old);
+            removeDeadGrant(firstMfn, pages);
+        }
+    }
+
+    /** The region that covers all of {@code pages} frames from {@code firstMfn} on, or null. */
+    @Nullable GuestRegion regionOf(long firstMfn, long pages) {
+        requireFrames(firstMfn, pages);
+        GuestRegion region = memory.find(firstMfn);
+        return region != null && region.contains(firstMfn + pages - 1) ? region : null;
+    }
+
+    /** Unmaps and flushes everything that leads to a revoked region; true when nothing of it is held any more. */
+    boolean letGo(GuestRegion region) {
+        for (AddressSpace space : addressSpaces()) {
+            space.removeMappingsTo(region);
+        }
+        flushAllBut(null);
+        return region.totalHolds() == 0;
+    }
+
     private static void requireFrames(long firstMfn, long pages) {
         if (pages < 1 || pages > PageEntry.LAST_MFN + 1) {
             throw new EngineException(
@@ -201,6 +241,14 @@ public final class Guest {
                 throw new EngineException(
                         EngineException.Kind.NOT_FOUND,
                         "no region with firstMfn=" + Long.toUnsignedString(firstMfn) + " pages=" + pages);
+            }
+            if (region.isGranted()) {
+                throw new EngineException(
+                        EngineException.Kind.INVALID, "region firstMfn=" + firstMfn + " was granted by another guest");
+            }
+            if (region.hasLiveGrants()) {
+                throw new EngineException(
+                        EngineException.Kind.BUSY, "region firstMfn=" + firstMfn + " is granted to another guest");
             }
             if (region.totalHolds() > 0) {
                 flushAllBut(null);
@@ -311,7 +359,7 @@ public final class Guest {
      * @param blocked whether no endpoint of it can do DMA; otherwise its address spaces stay
      */
     boolean tearDown(boolean blocked) {
-        boolean[] done = {blocked};
+        boolean[] done = {blocked && memory.regions().stream().noneMatch(GuestRegion::hasLiveGrants)};
         locked(() -> {
             for (AddressSpace space : addressSpaces()) {
                 done[0] &= space.tearDown();

@@ -82,8 +82,8 @@ final class GuestMemoryMap {
         while (done < lengthBytes) {
             long mfn = (guestAddress + done) >>> PAGE_SHIFT;
             GuestRegion region = find(mfn);
-            if (region == null) {
-                return done;
+            if (region == null || region.isGranted()) {
+                return done; // another guest's memory may go at any time; arrays lie in one's own
             }
             long endAddress = (region.lastMfn() + 1) << PAGE_SHIFT;
             done = endAddress - guestAddress;

@@ -1,5 +1,8 @@
 package org.pviommu.engine;
 
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.jspecify.annotations.Nullable;
 import org.pviommu.natives.AnonymousMemory;
 
 /**
@@ -9,7 +12,10 @@ import org.pviommu.natives.AnonymousMemory;
  * has completed; only a frame without holds may leave the guest. Counts are 16 bits: 0xffff marks a frame that belongs to
  * the hypervisor, so 65,534 is the most. Two bytes a frame, off-heap, touched as frames are used.
  *
- * <p>Changed under the guest's lock.
+ * <p>A region is registered by its guest, or granted by another one; a granted region has its own hold counts and keeps the
+ * owner's region from going until it is revoked and nothing of it is held any more.
+ *
+ * <p>Changed under the lock of the guest that has it in its frame numbers.
  */
 public final class GuestRegion {
     /** More holds on one frame than this are refused with -ENOSPC. */
@@ -23,10 +29,39 @@ public final class GuestRegion {
     private final AnonymousMemory holds;
     private final long holdsAddress;
     private final long memoryAddress;
-    private final int allowedAccess = Access.READ_WRITE;
-    private long totalHolds;
+    private final int allowedAccess;
+    private final @Nullable GuestRegion source;
+    private final long sourceOffsetBytes;
+    /** Regions of other guests that lead here. */
+    private final List<GuestRegion> grants = new CopyOnWriteArrayList<>();
 
+    private volatile boolean revoked;
+    /** Once the region is revoked it only falls, so whoever sees 0 then, with or without the lock, can rely on it. */
+    private final Counter totalHolds = new Counter();
+
+    /** A region that its guest registered. */
     GuestRegion(long firstMfn, long pages, GuestMemory memory) {
+        this(firstMfn, pages, memory, 0, Access.READ_WRITE, null);
+    }
+
+    /** {@code pages} frames of another guest's region, from its frame {@code sourceFirstMfn} on. */
+    static GuestRegion granted(long firstMfn, long pages, GuestRegion source, long sourceFirstMfn, int access) {
+        GuestRegion region =
+                new GuestRegion(firstMfn, pages, source.memory, source.offsetBytes(sourceFirstMfn), access, source);
+        source.grants.add(region);
+        return region;
+    }
+
+    private GuestRegion(
+            long firstMfn,
+            long pages,
+            GuestMemory memory,
+            long sourceOffsetBytes,
+            int allowedAccess,
+            @Nullable GuestRegion source) {
+        this.source = source;
+        this.sourceOffsetBytes = sourceOffsetBytes;
+        this.allowedAccess = allowedAccess;
         this.firstMfn = firstMfn;
         this.lastMfn = firstMfn + pages - 1;
         this.memory = memory;
@@ -54,9 +89,32 @@ public final class GuestRegion {
         return lastMfn - firstMfn + 1;
     }
 
+    /** Whether the frames belong to another guest. */
+    public boolean isGranted() {
+        return source != null;
+    }
+
+    /** Whether the owner has taken the grant back: what is mapped stays until it is unmapped, nothing new is mapped. */
+    public boolean isRevoked() {
+        return revoked;
+    }
+
+    void revoke() {
+        revoked = true;
+    }
+
+    /** Whether another guest may still map frames of this region, or has not let go of all of them. */
+    boolean hasLiveGrants() {
+        return grants.stream().anyMatch(grant -> !grant.revoked || grant.totalHolds() > 0);
+    }
+
+    List<GuestRegion> grants() {
+        return grants;
+    }
+
     /** How many holds there are on frames of this region: table entries that lead here, owed ones included. */
     long totalHolds() {
-        return totalHolds;
+        return totalHolds.get();
     }
 
     boolean contains(long mfn) {
@@ -69,7 +127,7 @@ public final class GuestRegion {
 
     /** Offset of {@code mfn} in the region's memory, in bytes; mfns are below 2^40, so it cannot overflow. */
     long offsetBytes(long mfn) {
-        return (mfn - firstMfn) << 12;
+        return sourceOffsetBytes + ((mfn - firstMfn) << 12);
     }
 
     /** Where the region's memory is mapped in this process. */
@@ -79,7 +137,7 @@ public final class GuestRegion {
 
     /** Whether a mapping with these {@link Access} bits may lead here. */
     boolean allows(int access) {
-        return (access & ~allowedAccess) == 0;
+        return !revoked && (access & ~allowedAccess) == 0;
     }
 
     /** Where the hold count of {@code mfn} is; the next frame's is two bytes on. */
@@ -110,13 +168,13 @@ public final class GuestRegion {
             return false;
         }
         RawMemory.putShort(slot, (short) (count + 1));
-        totalHolds++;
+        addHolds(1);
         return true;
     }
 
     /** Accounts for holds that a batch took by itself, one frame after the other. */
     void addHolds(long pages) {
-        totalHolds += pages;
+        totalHolds.add(pages);
     }
 
     /** Drops one hold on each of {@code pages} frames from {@code firstMfn} on. */
@@ -129,12 +187,16 @@ public final class GuestRegion {
             }
             RawMemory.putShort(slot, (short) (count - 1));
         }
-        totalHolds -= pages;
+        addHolds(-pages);
     }
 
     /** Gives everything back; nothing of the region is held or used any more. */
     void close() {
         holds.close();
-        memory.close();
+        if (source == null) {
+            memory.close();
+        } else {
+            source.grants.remove(this);
+        }
     }
 }
