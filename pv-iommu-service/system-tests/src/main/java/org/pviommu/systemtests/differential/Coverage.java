@@ -19,6 +19,9 @@ public final class Coverage {
     /** A mapping made in place of something removed was taken back, because the flush of both failed. */
     static final String UNDONE_REMAP = "remap undone";
 
+    /** The guest changed its array while the call ran. */
+    static final String WRITTEN_OVER = "array written over during a call";
+
     private final Map<String, Long> counts = new TreeMap<>();
 
     /** All that can happen to the operations this version serves, each at 0. */
@@ -41,7 +44,7 @@ public final class Coverage {
         expect(IommuOp.FREE_CONTEXT, IommuStatus.EIO);
         expect(IommuOp.ATTACH_DEVICE, IommuStatus.OK, IommuStatus.EINVAL, IommuStatus.ENOENT, IommuStatus.EBUSY);
         expect(IommuOp.ATTACH_DEVICE, IommuStatus.EIO);
-        for (String event : new String[] {EARLY_FLUSH, OWED_HIT, FLUSH_FAILURE, LONG_UNMAP, UNDONE_REMAP}) {
+        for (String event : new String[] {EARLY_FLUSH, OWED_HIT, FLUSH_FAILURE, LONG_UNMAP, UNDONE_REMAP, WRITTEN_OVER}) {
             counts.put(event, 0L);
         }
         for (int result : new int[] {IommuStatus.OK, IommuStatus.EIO, IommuStatus.EFAULT, IommuStatus.ENOENT}) {

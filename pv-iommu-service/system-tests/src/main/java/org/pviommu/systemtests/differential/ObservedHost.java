@@ -14,6 +14,9 @@ final class ObservedHost implements HostIommu {
 
     /** Looks on from inside a batch. Address spaces are counted from 1 in the order they were made. */
     interface Watcher {
+        /** The host was asked to map or to remove something. */
+        void asked();
+
         /** Something was removed; no flush has covered it yet. */
         void removed(int space, long firstBfn, long pages);
 
@@ -85,6 +88,7 @@ final class ObservedHost implements HostIommu {
         public int map(long firstBfn, long pages, GuestMemory memory, long offsetBytes, int access) {
             int outcome = space.map(firstBfn, pages, memory, offsetBytes, access);
             record(HostEvent.Kind.MAP, firstBfn, pages, outcome);
+            watcher.asked();
             return outcome;
         }
 
@@ -92,6 +96,7 @@ final class ObservedHost implements HostIommu {
         public long unmap(long firstBfn, long pages) {
             long outcome = space.unmap(firstBfn, pages);
             record(HostEvent.Kind.UNMAP, firstBfn, pages, outcome);
+            watcher.asked();
             if (outcome > 0) {
                 watcher.removed(number, firstBfn, outcome);
             }

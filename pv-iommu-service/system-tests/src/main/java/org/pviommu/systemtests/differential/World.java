@@ -80,6 +80,12 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
     private boolean roomForMaps = true;
     private boolean roomForRemovals = true;
 
+    /** The array of the running call as the guest wrote it, and as it wrote over it meanwhile. */
+    private byte[] written = {};
+
+    private long arrayOffset;
+    private long arrayBytes;
+
     World(Shape shape, long seed, Coverage coverage) {
         this.shape = shape;
         this.random = new Random(seed);
@@ -159,10 +165,13 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
         roomForMaps = newRoomForMaps;
         roomForRemovals = newRoomForMaps || newRoomForRemovals;
         long offset = writeArguments(call);
-        byte[] before = arguments.toArray(ValueLayout.JAVA_BYTE);
+        written = arguments.toArray(ValueLayout.JAVA_BYTE);
+        arrayOffset = offset;
+        arrayBytes = (long) call.accessible * IommuOp.elementBytes(call.subOp);
         host.takeEvents();
         cacheSomeTranslations();
         long result = executor.call(call.cmd(), ARGUMENTS.first() * FrameMemory.PAGE_BYTES + offset, call.count);
+        arrayBytes = 0; // from here on nobody writes over it
         List<HostEvent> events = host.takeEvents();
         ReferenceModel.Answer expected = ask(call, events);
         check(
@@ -172,7 +181,7 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
                 expected.result(),
                 call,
                 events);
-        compareArray(call, offset, expected, before);
+        compareArray(call, offset, expected, written);
         try {
             compareTables();
             compareHolds();
@@ -318,6 +327,18 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
         return shape.endpoints().get(random.nextInt(shape.endpoints().size())).endpointId();
     }
 
+    /** The guest writes over its array while the call runs: what was copied before must be what is applied. */
+    @Override
+    public void asked() {
+        if (arrayBytes > 0 && random.nextInt(8) == 0) {
+            long offset = arrayOffset + 4 * random.nextLong(arrayBytes / 4);
+            int value = random.nextInt();
+            arguments.set(ValueLayout.JAVA_INT, offset, value);
+            MemorySegment.ofArray(written).set(ValueLayout.JAVA_INT_UNALIGNED, offset, value);
+            coverage.event(Coverage.WRITTEN_OVER);
+        }
+    }
+
     private long anyBfn() {
         return shape.bfns().get(random.nextInt(shape.bfns().size()));
     }
@@ -398,12 +419,13 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
         return ((FrameMemory) entry.memory()).mfnAt(entry.offsetBytes());
     }
 
-    /** Unmaps everything in address space 0, so that the next sequence starts from nothing. */
+    /** Unmaps everything, so that the next sequence starts from nothing. */
     void clear() {
-        Call call = Call.of(IommuOp.UNMAP_RANGE, 1);
-        call.pages[0] = shape.lastBfn() + 1;
-        execute(call, true, true);
-        execute(Call.of(IommuOp.FLUSH, 0), true, true);
+        for (AddressSpace space : guest.addressSpaces()) {
+            Call unmap = new Call(IommuOp.UNMAP_RANGE, space.context(), false, 1, 1);
+            unmap.pages[0] = shape.lastBfn() + 1;
+            execute(unmap, true, true);
+        }
         check(model.mappedPages() + model.heldPages() == 0, "not empty after unmapping everything");
     }
 

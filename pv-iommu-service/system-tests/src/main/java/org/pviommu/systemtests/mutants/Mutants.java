@@ -17,8 +17,8 @@ public final class Mutants {
                         "M02",
                         "the requested range is flushed, not the removed one",
                         SPACE,
-                        "        gather.add(bfn, pages);\n        if (!owed.add",
-                        "        if (pages > 1) {\n            gather.add(bfn, pages - 1);\n        }\n        if (!owed.add"),
+                        "        gather.add(bfn, pages);",
+                        "        if (pages > 1) {\n            gather.add(bfn, pages - 1);\n        }"),
                 new Mutant(
                         "M03",
                         "frames are released before the flush",
@@ -26,21 +26,38 @@ public final class Mutants {
                         "            outcome = space.flush() ?",
                         "            space.releaseOwed();\n            outcome = space.flush() ?"),
                 new Mutant(
+                        "M04",
+                        "a deferred flush stays deferred for later calls",
+                        BATCH,
+                        "this.deferred = isDeferred;",
+                        "this.deferred |= isDeferred;"),
+                new Mutant(
                         "M05",
                         "a failed flush is ignored",
                         BATCH,
-                        "space.flush() ? SliceRecord.Flush.DONE : SliceRecord.Flush.FAILED",
-                        "space.flush() || true ? SliceRecord.Flush.DONE : SliceRecord.Flush.FAILED"),
+                        "            outcome = space.flush() ?",
+                        "            outcome = space.flush() || true ?"),
                 new Mutant(
                         "M06",
                         "a hold is dropped although the unmap said ENOENT",
-                        BATCH,
-                        "            return IommuStatus.ENOENT; // an owed",
+                        "UnmapRun.java",
+                        "        return PageEntry.isMapped(table.entryForWriter(newBfn)) ?",
                         """
-                                    if (PageEntry.isOwed(entry)) {
-                                        guest.releaseFrames(PageEntry.mfn(entry), 1);
-                                    }
-                                    return IommuStatus.ENOENT; // an owed\
+                                if (PageEntry.isOwed(table.entryForWriter(newBfn))) {
+                                    guest.releaseFrames(PageEntry.mfn(table.entryForWriter(newBfn)), 1);
+                                }
+                                return PageEntry.isMapped(table.entryForWriter(newBfn)) ?\
+                        """),
+                new Mutant(
+                        "M07",
+                        "a remap that only changes permissions is not flushed",
+                        "MapRun.java",
+                        "        firstEntryBefore = RawMemory.getLong(slot);",
+                        """
+                                firstEntryBefore = RawMemory.getLong(slot);
+                                if (PageEntry.isFresh(firstEntryBefore) && PageEntry.mfn(firstEntryBefore) == mfn) {
+                                    space.gather().clear();
+                                }\
                         """),
                 new Mutant(
                         "M08",
@@ -49,17 +66,29 @@ public final class Mutants {
                         "long lastBfn = firstBfn + pages - 1;",
                         "long lastBfn = Math.max(firstBfn, firstBfn + pages - 2);"),
                 new Mutant(
+                        "M09",
+                        "a context number is given back before its flush",
+                        "ContextOperations.java",
+                        "if (!space.tearDown()) {",
+                        "if (!space.tearDown() && space.mappedPages() > 0) {"),
+                new Mutant(
                         "M10",
                         "a status is not written when the element was refused",
                         BATCH,
-                        "RawMemory.putByte(statuses + index, (byte) -status);",
+                        "RawMemory.putByte(address, (byte) -status);",
                         ""),
                 new Mutant(
                         "M11",
                         "a map that the host refused is not rolled back",
-                        BATCH,
-                        "        space.rollBackMap(runBfn, runMfn, runPages);\n",
-                        ""));
+                        "MapRun.java",
+                        "        space.rollBackMap(firstBfn, firstMfn, pages, firstEntryBefore);\n",
+                        ""),
+                new Mutant(
+                        "M12",
+                        "operations are read from guest memory again",
+                        "HypercallExecutor.java",
+                        "batch.apply(slice, n,",
+                        "batch.apply(guest.memory().hostAddress(arg + (long) from * size), n,"));
     }
 
     /** The one with that number. */
