@@ -13,6 +13,7 @@ import java.util.Random;
 public final class DifferentialRun {
     private static final int CALLS_PER_WORLD = 500;
     private static final int CALLS_BETWEEN_MOODS = 25;
+    private static final long OPERATIONS_BETWEEN_REPORTS = 10_000_000;
 
     private final long seed;
     private final long operations;
@@ -37,8 +38,13 @@ public final class DifferentialRun {
      */
     public Coverage run() {
         Random worlds = new Random(seed);
+        long nextReport = OPERATIONS_BETWEEN_REPORTS;
         for (int world = 0; done < operations; world++) {
             long worldSeed = worlds.nextLong();
+            if (done >= nextReport) {
+                System.out.println("operations compared so far: " + done);
+                nextReport += OPERATIONS_BETWEEN_REPORTS;
+            }
             try {
                 runWorld(worldSeed);
             } catch (Divergence | RuntimeException e) {
@@ -86,14 +92,18 @@ public final class DifferentialRun {
 
     /** Runs from the command line. */
     public static void main(String[] args) {
-        long seed = Long.parseLong(option(args, "--seed", Long.toString(new Random().nextLong())));
-        long ops = Long.parseLong(option(args, "--ops", "2000000"));
-        DifferentialRun run = new DifferentialRun(seed, ops);
-        String worldSeed = option(args, "--world-seed", "");
-        System.exit(
-                worldSeed.isEmpty()
-                        ? report(run, run::run)
-                        : report(run, () -> run.runOneWorld(Long.parseLong(worldSeed))));
+        try {
+            long seed = Long.parseLong(option(args, "--seed", Long.toString(new Random().nextLong())));
+            long ops = Long.parseLong(option(args, "--ops", "2000000"));
+            String worldSeed = option(args, "--world-seed", "");
+            long world = worldSeed.isEmpty() ? 0 : Long.parseLong(worldSeed);
+            DifferentialRun run = new DifferentialRun(seed, ops);
+            System.exit(worldSeed.isEmpty() ? report(run, run::run) : report(run, () -> run.runOneWorld(world)));
+        } catch (NumberFormatException e) {
+            System.err.println("selftest: not a number: " + e.getMessage());
+            System.err.println("usage: selftest [--ops N] [--seed S] [--world-seed W]");
+            System.exit(2);
+        }
     }
 
     /** Only the world that a message named. */
