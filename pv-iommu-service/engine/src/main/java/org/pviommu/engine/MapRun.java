@@ -94,18 +94,22 @@ final class MapRun {
     }
 
     /**
-     * Enters the operations from {@code op} on that continue the run, at most {@code max}, as far as all checks hold, and
+     * Enters the operations from {@code firstOp} on that continue the run, at most {@code max}, as far as all checks hold, and
      * returns how many. The first that does not is looked at again by {@link #open} after the run was closed.
      */
-    int extendByOperations(long op, int max) {
+    int extendByOperations(long firstOp, int max) {
         long bfn = firstBfn + 1;
         long mfn = firstMfn + 1;
         int limit = (int) maxExtension(max);
-        long hold = region.holdSlot(mfn);
+        // Base plus n times a constant: the form in which the compiler can prove the addresses' range (RawMemory).
+        long ops = RawMemory.inUserSpace(firstOp);
+        long holdSlots = RawMemory.inUserSpace(region.holdSlot(mfn));
         long entry = PageEntry.mapped(mfn, access);
-        long leaf = table.leaf(firstBfn);
+        long leaf = RawMemory.inUserSpace(table.leaf(firstBfn));
         int n = 0;
         for (; n < limit; n++, bfn++, mfn++) {
+            long op = ops + (long) n * IommuMapOp.SIZE;
+            long hold = holdSlots + (long) n * Short.BYTES;
             if (RawMemory.getLong(op + IommuMapOp.BFN_OFFSET) != bfn
                     || RawMemory.getLong(op + IommuMapOp.MFN_OFFSET) != mfn
                     || RawMemory.getInt(op + IommuMapOp.FLAGS_OFFSET) != access) {
@@ -116,7 +120,7 @@ final class MapRun {
                 break;
             }
             if ((bfn & (RadixTable.ENTRIES - 1)) == 0) {
-                leaf = table.leafForMap(bfn);
+                leaf = RawMemory.inUserSpace(table.leafForMap(bfn));
                 if (leaf == 0) {
                     break;
                 }
@@ -127,8 +131,6 @@ final class MapRun {
             }
             RawMemory.putShort(hold, (short) (holds + 1));
             RawMemory.putLong(slot, entry);
-            op += IommuMapOp.SIZE;
-            hold += Short.BYTES;
             entry += PageEntry.NEXT_FRAME;
         }
         region.addHolds(n);

@@ -56,19 +56,20 @@ final class UnmapRun {
         access = PageEntry.access(entry);
     }
 
-    /** Marks the pages that the operations from {@code op} on name, as long as they continue the run; how many. */
-    int extendByOperations(long op, int max) {
+    /** Marks the pages that the operations from {@code firstOp} on name, as long as they continue the run; how many. */
+    int extendByOperations(long firstOp, int max) {
         long next = bfn + 1;
         int limit = (int) maxExtension(max);
         long expected = PageEntry.mapped(mfn + 1, access);
-        long leaf = table.leaf(bfn);
+        long ops = RawMemory.inUserSpace(firstOp);
+        long leaf = RawMemory.inUserSpace(table.leaf(bfn));
         int n = 0;
         for (; n < limit; n++, next++) {
-            if (RawMemory.getLong(op + IommuMapOp.BFN_OFFSET) != next) {
+            if (RawMemory.getLong(ops + (long) n * IommuMapOp.SIZE + IommuMapOp.BFN_OFFSET) != next) {
                 break;
             }
             if ((next & (RadixTable.ENTRIES - 1)) == 0) {
-                leaf = table.leaf(next);
+                leaf = RawMemory.inUserSpace(table.leaf(next));
                 if (leaf == 0) {
                     break;
                 }
@@ -78,7 +79,6 @@ final class UnmapRun {
                 break;
             }
             RawMemory.putLong(slot, PageEntry.removed(expected, mark));
-            op += IommuMapOp.SIZE;
             expected += PageEntry.NEXT_FRAME;
         }
         pages += n;

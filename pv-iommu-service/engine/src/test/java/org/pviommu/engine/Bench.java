@@ -2,11 +2,14 @@ package org.pviommu.engine;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.ValueLayout;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
 import org.pviommu.engine.support.GuestDriver;
 import org.pviommu.engine.support.RecordingHost;
@@ -44,6 +47,9 @@ final class Bench implements AutoCloseable {
     final TestMemory arrays = new TestMemory(ARRAY_PAGES);
     final TestMemory data = new TestMemory(DATA_PAGES);
     final GuestDriver driver;
+    /** The guest forgets it when it dies. */
+    private final AddressSpace own;
+
     private final Map<Long, TestMemory> memories = new TreeMap<>();
 
     Bench() {
@@ -55,9 +61,14 @@ final class Bench implements AutoCloseable {
     }
 
     Bench(GuestPolicy policy, RecordingHost host) {
+        this(policy, host, List.of(endpoint()));
+    }
+
+    Bench(GuestPolicy policy, RecordingHost host, List<EndpointDescriptor> endpoints) {
         this.host = host;
         engine = new Engine(host, log);
-        guest = engine.addGuest(GUEST, policy, List.of(endpoint()));
+        guest = engine.addGuest(GUEST, policy, endpoints);
+        own = guest.ownSpace();
         register(ARRAY_MFN, ARRAY_PAGES, arrays);
         register(DATA_MFN, DATA_PAGES, data);
         driver = new GuestDriver(engine, guest, arrays, ARRAY_MFN);
@@ -88,7 +99,11 @@ final class Bench implements AutoCloseable {
     }
 
     AddressSpace space() {
-        return guest.ownSpace();
+        return own;
+    }
+
+    AddressSpace space(int context) {
+        return Objects.requireNonNull(guest.addressSpace(context), () -> "no context=" + context);
     }
 
     RecordingHost.Space hostSpace() {
@@ -138,34 +153,47 @@ final class Bench implements AutoCloseable {
         return ((TreeMap<Long, TestMemory>) memories).floorKey(guestAddress >>> 12);
     }
 
-    /** Table, host IOMMU, hold counts, quotas and counters agree. */
+    /** Tables, host IOMMU, hold counts, quotas, endpoints and counters agree. */
     void check() {
+        long mapped = 0;
+        long owed = 0;
+        for (AddressSpace each : guest.addressSpaces()) {
+            mapped += checkSpace(each);
+            owed += each.owedPages();
+        }
+        assertEquals(mapped, guest.stats().mappedFrames(), "quota in use");
+        assertEquals(owed, guest.stats().heldFrames(), "held frames");
+        assertEquals(mapped + owed, totalHolds(), "holds");
+        checkReachableFramesAreHeld();
+        checkEndpoints();
+    }
+
+    private long checkSpace(AddressSpace each) {
+        RecordingHost.Space inHost = (RecordingHost.Space) each.host();
         long pages = 0;
-        for (Mapping run : mappings()) {
+        for (Mapping run : each.mappings(0, Integer.MAX_VALUE)) {
             for (long i = 0; i < run.pages(); i++) {
-                checkPage(run.firstBfn() + i, run.firstMfn() + i, run.access());
+                checkPage(each, run.firstBfn() + i, run.firstMfn() + i, run.access());
             }
             pages += run.pages();
         }
-        long owed = space().owedPages();
-        assertEquals(pages, space().mappedPages(), "mapped pages");
-        assertEquals(pages, hostSpace().mappedPages(), "pages in the host");
-        assertEquals(pages + owed, guest.stats().mappedFrames(), "quota in use");
-        assertEquals(owed, guest.stats().heldFrames(), "held frames");
-        assertEquals(pages + owed, totalHolds(), "holds");
-        if (space().gather().isEmpty()) {
-            assertEquals(0, owed, "nothing is owed without a gather");
-            assertEquals(0, hostSpace().stalePages(), "nothing is stale without a gather");
+        assertEquals(pages, each.mappedPages(), "mapped pages");
+        assertEquals(pages, inHost.mappedPages(), "pages in the host");
+        if (each.gather().isEmpty()) {
+            assertEquals(0, each.owedPages(), "nothing is owed without a gather");
+            assertEquals(0, inHost.stalePages(), "nothing is stale without a gather");
         }
+        return pages;
     }
 
-    private void checkPage(long bfn, long mfn, int access) {
+    private void checkPage(AddressSpace each, long bfn, long mfn, int access) {
         GuestRegion region = Objects.requireNonNull(guest.memory().find(mfn));
-        RecordingHost.Page page = Objects.requireNonNull(hostSpace().page(bfn), () -> "host lacks bfn=" + bfn);
+        RecordingHost.Page page =
+                Objects.requireNonNull(((RecordingHost.Space) each.host()).page(bfn), () -> "host lacks bfn=" + bfn);
         assertSame(region.memory(), page.memory());
         assertEquals((mfn - region.firstMfn()) << 12, page.offsetBytes());
         assertEquals(access, page.access());
-        assertEquals(new Translation(bfn, mfn, access), space().translate(bfn));
+        assertEquals(new Translation(bfn, mfn, access), each.translate(bfn));
     }
 
     private long totalHolds() {
@@ -179,6 +207,34 @@ final class Bench implements AutoCloseable {
             total += sum;
         }
         return total;
+    }
+
+    /** No frame has fewer holds than there are ways for a device to reach it (catalogue I1). */
+    private void checkReachableFramesAreHeld() {
+        Map<Long, Integer> ways = new TreeMap<>();
+        guest.addressSpaces().stream()
+                .flatMap(each -> ((RecordingHost.Space) each.host()).reachable())
+                .forEach(page -> ways.merge(mfnOf(page), 1, Integer::sum));
+        ways.forEach((mfn, count) -> assertTrue(count <= holds(mfn), "mfn=" + mfn + " is reached " + count + " times"));
+    }
+
+    private long mfnOf(RecordingHost.Page page) {
+        for (GuestRegion region : guest.regions()) {
+            if (region.memory() == page.memory()) {
+                return region.firstMfn() + (page.offsetBytes() >>> 12);
+            }
+        }
+        throw new AssertionError("the host reaches memory that is not registered any more");
+    }
+
+    private void checkEndpoints() {
+        Set<Integer> attached = new HashSet<>();
+        for (AddressSpace each : guest.addressSpaces()) {
+            for (int endpoint : ((RecordingHost.Space) each.host()).endpoints()) {
+                assertSame(each, guest.attachment(endpoint), "endpoint=" + endpoint);
+                assertTrue(attached.add(endpoint), "attached twice: endpoint=" + endpoint);
+            }
+        }
     }
 
     /** Nothing is mapped, owed, held, charged or waiting, but the root of the table. */

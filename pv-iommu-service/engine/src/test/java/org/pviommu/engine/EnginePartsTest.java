@@ -207,18 +207,34 @@ class EnginePartsTest {
                 assertTrue(owed.add(10, 100, 3));
                 assertTrue(owed.add(13, 103, 2)); // continues in both
                 assertEquals(1, owed.runs());
-                assertTrue(owed.add(15, 200, 1)); // bfns continue, frames do not
+                for (int i = 0; i < 4; i++) {
+                    assertTrue(owed.add(40 + 2 * i, 300, 1), "three times the bound");
+                }
+                assertTrue(owed.add(15, 200, 1));
+                assertFalse(owed.add(16, 300, 1)); // bfns continue, frames do not
                 assertFalse(owed.add(17, 201, 1)); // frames continue, bfns do not
-                assertEquals(6, owed.frames());
+                assertEquals(6, owed.runs());
+                assertEquals(10, owed.frames());
                 assertTrue(owed.add(16, 201, 5), "an extension needs no room");
                 assertEquals(List.of(10L, 100L, 5L), run(owed, 0));
-                assertEquals(List.of(15L, 200L, 6L), run(owed, 1));
-                assertEquals(11, owed.frames());
+                assertEquals(List.of(15L, 200L, 6L), run(owed, 5));
+                assertEquals(15, owed.frames());
                 owed.clear();
                 assertEquals(0, owed.runs());
                 assertEquals(0, owed.frames());
                 assertTrue(owed.add(21, 206, 1));
                 assertEquals(List.of(21L, 206L, 1L), run(owed, 0));
+            }
+        }
+
+        @Test
+        void shouldListUnaskedFramesUpToTheBoundAndAlwaysWhatIsThereAlready() {
+            try (OwedFrames owed = new OwedFrames(2)) {
+                assertTrue(owed.addUnasked(10, 100));
+                assertTrue(owed.addUnasked(20, 200));
+                assertFalse(owed.addUnasked(30, 300), "its entry in the table tells of it");
+                assertTrue(owed.addUnasked(10, 300), "one entry could not tell of two");
+                assertEquals(3, owed.runs());
             }
         }
 

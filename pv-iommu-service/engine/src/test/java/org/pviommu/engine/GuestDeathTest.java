@@ -74,7 +74,7 @@ class GuestDeathTest {
         try (Bench bench = new Bench()) {
             bench.driver.write(Op.rw(1, DATA_MFN));
             bench.engine.removeGuest(bench.guest);
-            for (int subOp = IommuOp.QUERY_CAPS; subOp <= IommuOp.LOOKUP_PAGE; subOp++) {
+            for (int subOp = IommuOp.QUERY_CAPS; subOp <= IommuOp.MIXED; subOp++) {
                 assertEquals(IommuStatus.EPERM, bench.driver.call(subOp, 1));
             }
             EngineException refusal =

@@ -2,8 +2,10 @@ package org.pviommu.engine.support;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.pviommu.abi.IommuContextOp;
 import org.pviommu.abi.IommuMapOp;
 import org.pviommu.abi.IommuOp;
+import org.pviommu.abi.IommuRangeOp;
 import org.pviommu.engine.Engine;
 import org.pviommu.engine.Guest;
 import org.pviommu.engine.HypercallExecutor;
@@ -23,6 +25,10 @@ public final class GuestDriver implements AutoCloseable {
     private final long baseAddress;
     private long arrayOffset;
     private int lastCount;
+    /** Shape of the elements that were written last. */
+    private int elementBytes = IommuMapOp.SIZE;
+
+    private int statusOffset = IommuMapOp.STATUS_OFFSET;
 
     /**
      * A driver of {@code guest} that keeps its arrays in {@code memory}.
@@ -55,24 +61,70 @@ public final class GuestDriver implements AutoCloseable {
         return executor;
     }
 
-    /** Writes the elements, each with {@link #OLD_STATUS}. */
-    public void write(Op... ops) {
-        for (int i = 0; i < ops.length; i++) {
-            writeOne(i, ops[i], OLD_STATUS);
+    /** Writes the elements, all of one type, each with {@link #OLD_STATUS}. */
+    public void write(Element... elements) {
+        for (int i = 0; i < elements.length; i++) {
+            writeOne(i, elements[i], OLD_STATUS);
         }
     }
 
     /** Writes one element. */
-    public void writeOne(int index, Op op, int status) {
-        long at = offset(index);
-        IommuMapOp.putBfn(memory, at, op.bfn());
-        IommuMapOp.putMfn(memory, at, op.mfn());
-        IommuMapOp.putFlags(memory, at, op.flags());
-        IommuMapOp.putStatus(memory, at, status);
+    public void writeOne(int index, Element element, int status) {
+        elementBytes = element.sizeBytes();
+        statusOffset = element.statusOffset();
+        element.write(memory, offset(index));
+        memory.set(ValueLayout.JAVA_INT, offset(index) + statusOffset, status);
     }
 
     private long offset(int index) {
-        return arrayOffset + (long) index * IommuMapOp.SIZE;
+        return arrayOffset + (long) index * elementBytes;
+    }
+
+    /** A call with these elements. */
+    public long run(int cmd, Element... elements) {
+        write(elements);
+        return call(cmd, elements.length);
+    }
+
+    /** mixed with these elements. */
+    public long mixed(MixedOp... ops) {
+        return run(IommuOp.MIXED, ops);
+    }
+
+    /** map_range of these elements. */
+    public long mapRange(RangeOp... ops) {
+        return run(IommuOp.MAP_RANGE, ops);
+    }
+
+    /** unmap_range of these elements. */
+    public long unmapRange(RangeOp... ops) {
+        return run(IommuOp.UNMAP_RANGE, ops);
+    }
+
+    /** flush of one address space. */
+    public long flush(int context) {
+        return executor.call(IommuOp.cmd(IommuOp.FLUSH, 0, context), 0, 0);
+    }
+
+    /** alloc_context of one address space that must succeed; its number. */
+    public int allocContext() {
+        long result = run(IommuOp.ALLOC_CONTEXT, ContextOp.any());
+        if (result != 0 || status(0) != 0) {
+            throw new AssertionError("alloc_context result=" + result + " status=" + status(0));
+        }
+        return ctxNo(0);
+    }
+
+    /** free_context of one address space; its status. */
+    public int freeContext(int context) {
+        run(IommuOp.FREE_CONTEXT, new ContextOp(context));
+        return status(0);
+    }
+
+    /** attach_device of one endpoint; its status. */
+    public int attach(int endpoint, int context) {
+        run(IommuOp.ATTACH_DEVICE, new AttachOp(endpoint, context));
+        return status(0);
     }
 
     /** map_page of these elements. */
@@ -110,7 +162,7 @@ public final class GuestDriver implements AutoCloseable {
 
     /** Status of element {@code index}. */
     public int status(int index) {
-        return IommuMapOp.status(memory, offset(index));
+        return memory.get(ValueLayout.JAVA_INT, offset(index) + statusOffset);
     }
 
     /** Statuses of all elements of the last call. */
@@ -120,6 +172,16 @@ public final class GuestDriver implements AutoCloseable {
             statuses[i] = status(i);
         }
         return statuses;
+    }
+
+    /** nr_done in element {@code index} of a range call. */
+    public long nrDone(int index) {
+        return IommuRangeOp.nrDone(memory, offset(index));
+    }
+
+    /** ctx_no in element {@code index} of a context call. */
+    public int ctxNo(int index) {
+        return IommuContextOp.ctxNo(memory, offset(index));
     }
 
     /** Frame in element {@code index}. */

@@ -1,15 +1,16 @@
 package org.pviommu.engine.support;
 
+import java.lang.foreign.MemorySegment;
 import org.pviommu.abi.IommuMapOp;
 
 /**
- * One element of an array as a guest writes it.
+ * An element of a map_page, unmap_page or lookup_page call.
  *
  * @param bfn bus frame
  * @param mfn frame
  * @param flags flags
  */
-public record Op(long bfn, long mfn, int flags) {
+public record Op(long bfn, long mfn, int flags) implements Element {
     /** A mapping for reads and writes. */
     public static Op rw(long bfn, long mfn) {
         return new Op(bfn, mfn, IommuMapOp.READABLE | IommuMapOp.WRITEABLE);
@@ -32,5 +33,22 @@ public record Op(long bfn, long mfn, int flags) {
             ops[i] = new Op(bfn + i, mfn + i, flags);
         }
         return ops;
+    }
+
+    @Override
+    public int sizeBytes() {
+        return IommuMapOp.SIZE;
+    }
+
+    @Override
+    public int statusOffset() {
+        return IommuMapOp.STATUS_OFFSET;
+    }
+
+    @Override
+    public void write(MemorySegment array, long offsetBytes) {
+        IommuMapOp.putBfn(array, offsetBytes, bfn);
+        IommuMapOp.putMfn(array, offsetBytes, mfn);
+        IommuMapOp.putFlags(array, offsetBytes, flags);
     }
 }

@@ -1,15 +1,18 @@
 package org.pviommu.engine.support;
 
+import org.pviommu.abi.IommuMapOp;
+import org.pviommu.abi.IommuOp;
+import org.pviommu.abi.IommuRangeOp;
 import org.pviommu.engine.SliceRecord;
 
-/** A copy of one record. Operation {@code i} is {@code (bfns[i], mfns[i], flags[i])} with {@code statuses[i]}. */
+/** A copy of one record: of each element all of its words, as they were applied, its kind and its status. */
 public final class RecordedSlice {
     private final int guestId;
     private final int context;
     private final int subOp;
-    private final long[] bfns;
-    private final long[] mfns;
-    private final int[] flags;
+    private final int elementBytes;
+    private final long[][] words;
+    private final int[] kinds;
     private final int[] statuses;
     private final SliceRecord.Flush flush;
 
@@ -18,15 +21,16 @@ public final class RecordedSlice {
         guestId = slice.guestId();
         context = slice.context();
         subOp = slice.subOp();
+        elementBytes = slice.elementBytes();
         flush = slice.flush();
-        bfns = new long[n];
-        mfns = new long[n];
-        flags = new int[n];
+        words = new long[n][elementBytes / Long.BYTES];
+        kinds = new int[n];
         statuses = new int[n];
         for (int i = 0; i < n; i++) {
-            bfns[i] = slice.bfn(i);
-            mfns[i] = slice.mfn(i);
-            flags[i] = slice.flags(i);
+            for (int word = 0; word < words[i].length; word++) {
+                words[i][word] = slice.word(i, word * Long.BYTES);
+            }
+            kinds[i] = slice.kind(i);
             statuses[i] = slice.status(i);
         }
     }
@@ -46,24 +50,40 @@ public final class RecordedSlice {
         return subOp;
     }
 
+    /** Bytes of one element. */
+    public int elementBytes() {
+        return elementBytes;
+    }
+
     /** How many operations. */
     public int operations() {
-        return bfns.length;
+        return statuses.length;
+    }
+
+    /** The 64-bit word at {@code offset} of element {@code i}. */
+    public long word(int i, int offset) {
+        return words[i][offset / Long.BYTES];
+    }
+
+    /** Sub-operation of element {@code i}. */
+    public int kind(int i) {
+        return kinds[i];
     }
 
     /** Bus frame of operation {@code i}. */
     public long bfn(int i) {
-        return bfns[i];
+        return word(i, IommuMapOp.BFN_OFFSET);
     }
 
     /** Frame of operation {@code i}. */
     public long mfn(int i) {
-        return mfns[i];
+        return word(i, IommuMapOp.MFN_OFFSET);
     }
 
-    /** Flags of operation {@code i}. */
+    /** Flags of operation {@code i}: the low half of their word. */
     public int flags(int i) {
-        return flags[i];
+        boolean range = subOp == IommuOp.MAP_RANGE || subOp == IommuOp.UNMAP_RANGE;
+        return (int) word(i, range ? IommuRangeOp.FLAGS_OFFSET : IommuMapOp.FLAGS_OFFSET);
     }
 
     /** Status of operation {@code i}. */

@@ -33,6 +33,8 @@ public final class RecordingHost implements HostIommu {
     /** What a page is translated to. */
     public record Page(GuestMemory memory, long offsetBytes, int access) {}
 
+    private record Stale(long bfn, Page page) {}
+
     private static final int EBUSY = 16;
 
     private final HostCapabilities capabilities;
@@ -103,6 +105,11 @@ public final class RecordingHost implements HostIommu {
         calls.clear();
     }
 
+    /** All calls so far, as {@link HostCall#brief}. */
+    public List<String> order() {
+        return calls.stream().map(HostCall::brief).toList();
+    }
+
     /** The address space made as number {@code index}. */
     public Space space(int index) {
         return spaces.get(index);
@@ -120,11 +127,11 @@ public final class RecordingHost implements HostIommu {
 
     @Override
     public HostAddressSpace createAddressSpace() {
-        Long refusal = received(HostCall.of(Kind.CREATE));
+        Long refusal = received(HostCall.of(Kind.CREATE, -1));
         if (refusal != null) {
             throw new HostIommuException("told to refuse", (int) -refusal);
         }
-        Space space = new Space();
+        Space space = new Space(spaces.size());
         spaces.add(space);
         return space;
     }
@@ -158,10 +165,15 @@ public final class RecordingHost implements HostIommu {
 
     /** One address space. */
     public final class Space implements HostAddressSpace {
+        private final int number;
         private final Map<Long, Page> pages = new TreeMap<>();
-        private final Map<Long, Page> stale = new TreeMap<>();
+        private final List<Stale> stale = new ArrayList<>();
         private final Set<Integer> endpoints = new HashSet<>();
         private boolean destroyed;
+
+        private Space(int number) {
+            this.number = number;
+        }
 
         /** What a bus frame is translated to, or null. */
         public @Nullable Page page(long bfn) {
@@ -180,8 +192,12 @@ public final class RecordingHost implements HostIommu {
 
         /** Whether a device could reach {@code memory}, by a translation or a stale one. */
         public boolean reaches(GuestMemory memory) {
-            return Stream.concat(pages.values().stream(), stale.values().stream())
-                    .anyMatch(page -> page.memory().equals(memory)); // no memory has an equals of its own
+            return reachable().anyMatch(page -> page.memory().equals(memory)); // no memory has an equals of its own
+        }
+
+        /** Everything a device could reach, by a translation or a stale one. */
+        public Stream<Page> reachable() {
+            return Stream.concat(pages.values().stream(), stale.stream().map(Stale::page));
         }
 
         /** Endpoints that are attached now. */
@@ -196,7 +212,7 @@ public final class RecordingHost implements HostIommu {
 
         @Override
         public int map(long firstBfn, long count, GuestMemory memory, long offsetBytes, int access) {
-            Long refusal = received(new HostCall(Kind.MAP, firstBfn, count, offsetBytes, access, List.of(), false));
+            Long refusal = received(new HostCall(Kind.MAP, number, firstBfn, count, offsetBytes, access, List.of(), false));
             if (refusal != null) {
                 return refusal.intValue();
             }
@@ -211,12 +227,12 @@ public final class RecordingHost implements HostIommu {
 
         @Override
         public long unmap(long firstBfn, long count) {
-            Long answer = received(HostCall.range(Kind.UNMAP, firstBfn, count));
+            Long answer = received(HostCall.range(Kind.UNMAP, number, firstBfn, count));
             long remove = answer != null ? answer : cuttable(firstBfn, count);
             for (long i = 0; i < remove; i++) {
                 Page removed = pages.remove(firstBfn + i);
                 if (removed != null) {
-                    stale.put(firstBfn + i, removed);
+                    stale.add(new Stale(firstBfn + i, removed));
                 }
             }
             return remove;
@@ -236,20 +252,20 @@ public final class RecordingHost implements HostIommu {
             for (int i = 0; i < gather.rangeCount(); i++) {
                 ranges.add(new FrameRange(gather.firstBfn(i), gather.lastBfn(i)));
             }
-            Long refusal = received(new HostCall(Kind.FLUSH, 0, 0, 0, 0, ranges, gather.isWholeSpace()));
+            Long refusal = received(new HostCall(Kind.FLUSH, number, 0, 0, 0, 0, ranges, gather.isWholeSpace()));
             if (refusal != null) {
                 return refusal.intValue();
             }
-            stale.keySet().removeIf(gather::covers);
+            stale.removeIf(each -> gather.covers(each.bfn()));
             if (!stale.isEmpty()) {
-                throw new AssertionError("the flush leaves stale bfns=" + stale.keySet());
+                throw new AssertionError("the flush leaves stale " + stale);
             }
             return 0;
         }
 
         @Override
         public int attach(int endpoint) {
-            Long refusal = received(HostCall.range(Kind.ATTACH, endpoint, 0));
+            Long refusal = received(HostCall.range(Kind.ATTACH, number, endpoint, 0));
             if (refusal == null) {
                 endpoints.add(endpoint);
             }
@@ -258,7 +274,7 @@ public final class RecordingHost implements HostIommu {
 
         @Override
         public int detach(int endpoint) {
-            Long refusal = received(HostCall.range(Kind.DETACH, endpoint, 0));
+            Long refusal = received(HostCall.range(Kind.DETACH, number, endpoint, 0));
             if (refusal == null) {
                 endpoints.remove(endpoint);
             }
@@ -267,9 +283,9 @@ public final class RecordingHost implements HostIommu {
 
         @Override
         public void destroy() {
-            received(HostCall.of(Kind.DESTROY));
-            if (destroyed) {
-                throw new AssertionError("destroyed twice");
+            received(HostCall.of(Kind.DESTROY, number));
+            if (destroyed || !endpoints.isEmpty() || !stale.isEmpty()) {
+                throw new AssertionError("destroyed with endpoints=" + endpoints + " stale=" + stale);
             }
             destroyed = true;
         }

@@ -1,0 +1,4 @@
+package org.pviommu.engine;
+
+/** x. */
+class CatalogueAOtherCallsTest {}
