@@ -301,13 +301,17 @@ public final class BatchExecutor {
         long bfn = runBfn + 1;
         long mfn = runMfn + 1;
         int access = runAccess;
-        int end = from + (int) maxExtension(from, runRegion.lastMfn() - runMfn, guest.mappableFrames() - 1);
-        long op = operation(from);
-        long hold = runRegion.holdSlot(mfn);
+        int most = (int) maxExtension(from, runRegion.lastMfn() - runMfn, guest.mappableFrames() - 1);
+        // Base plus i times a constant: the form in which the compiler can prove the addresses' range (RawMemory).
+        long ops = RawMemory.inUserSpace(operation(from));
+        long holdSlots = RawMemory.inUserSpace(runRegion.holdSlot(mfn));
+        long answers = RawMemory.inUserSpace(statuses + from);
         long entry = PageEntry.mapped(mfn, access);
-        long leaf = table.leaf(runBfn);
-        int i = from;
-        for (; i < end; i++, bfn++, mfn++) {
+        long leaf = RawMemory.inUserSpace(table.leaf(runBfn));
+        int i = 0;
+        for (; i < most; i++, bfn++, mfn++) {
+            long op = ops + (long) i * IommuMapOp.SIZE;
+            long hold = holdSlots + (long) i * Short.BYTES;
             if (RawMemory.getLong(op + IommuMapOp.BFN_OFFSET) != bfn
                     || RawMemory.getLong(op + IommuMapOp.MFN_OFFSET) != mfn
                     || RawMemory.getInt(op + IommuMapOp.FLAGS_OFFSET) != access) {
@@ -318,7 +322,7 @@ public final class BatchExecutor {
                 break;
             }
             if ((bfn & (RadixTable.ENTRIES - 1)) == 0) {
-                leaf = table.leafForMap(bfn);
+                leaf = RawMemory.inUserSpace(table.leafForMap(bfn));
                 if (leaf == 0) {
                     break;
                 }
@@ -329,15 +333,12 @@ public final class BatchExecutor {
             }
             RawMemory.putShort(hold, (short) (holds + 1));
             RawMemory.putLong(slot, entry);
-            RawMemory.putByte(statuses + i, OK);
-            op += IommuMapOp.SIZE;
-            hold += Short.BYTES;
+            RawMemory.putByte(answers + i, OK);
             entry += PageEntry.NEXT_FRAME;
         }
-        int extended = i - from;
-        runRegion.addHolds(extended);
-        runPages += extended;
-        return i;
+        runRegion.addHolds(i);
+        runPages += i;
+        return from + i;
     }
 
     /** How many operations may extend the run: those left, within the aperture, the region or bound, and the quota. */
@@ -416,17 +417,18 @@ public final class BatchExecutor {
     /** Like {@link #extendMap}: the bus frames that follow, as long as their entries continue the run. */
     private int extendUnmap(int from) {
         long bfn = runBfn + 1;
-        int end = from + (int) maxExtension(from, PageEntry.LAST_MFN - runMfn, guest.holdableFrames() - 1);
-        long op = operation(from);
+        int most = (int) maxExtension(from, PageEntry.LAST_MFN - runMfn, guest.holdableFrames() - 1);
+        long ops = RawMemory.inUserSpace(operation(from));
+        long answers = RawMemory.inUserSpace(statuses + from);
         long expected = PageEntry.mapped(runMfn + 1, runAccess);
-        long leaf = table.leaf(runBfn);
-        int i = from;
-        for (; i < end; i++, bfn++) {
-            if (RawMemory.getLong(op + IommuMapOp.BFN_OFFSET) != bfn) {
+        long leaf = RawMemory.inUserSpace(table.leaf(runBfn));
+        int i = 0;
+        for (; i < most; i++, bfn++) {
+            if (RawMemory.getLong(ops + (long) i * IommuMapOp.SIZE + IommuMapOp.BFN_OFFSET) != bfn) {
                 break;
             }
             if ((bfn & (RadixTable.ENTRIES - 1)) == 0) {
-                leaf = table.leaf(bfn);
+                leaf = RawMemory.inUserSpace(table.leaf(bfn));
                 if (leaf == 0) {
                     break;
                 }
@@ -436,12 +438,11 @@ public final class BatchExecutor {
                 break;
             }
             RawMemory.putLong(slot, PageEntry.owed(expected));
-            RawMemory.putByte(statuses + i, OK);
-            op += IommuMapOp.SIZE;
+            RawMemory.putByte(answers + i, OK);
             expected += PageEntry.NEXT_FRAME;
         }
-        runPages += i - from;
-        return i;
+        runPages += i;
+        return from + i;
     }
 
     /** Gives the run to the host, piece by piece when it removes less than was asked. */
