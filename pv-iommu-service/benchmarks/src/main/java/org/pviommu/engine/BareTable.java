@@ -31,17 +31,18 @@ public final class BareTable implements AutoCloseable {
 
     /** Maps the first {@code n} elements of {@code operations} ({@link IommuMapOp}) and writes a status into each. */
     public void map(MemorySegment operations, int n) {
-        long op = addressOf(operations, n);
+        long ops = RawMemory.inUserSpace(addressOf(operations, n));
         long leaf = 0;
         long leafBfns = NO_LEAF;
-        for (int i = 0; i < n; i++, op += IommuMapOp.SIZE) {
+        for (int i = 0; i < n; i++) {
+            long op = ops + (long) i * IommuMapOp.SIZE;
             long bfn = RawMemory.getLong(op + IommuMapOp.BFN_OFFSET);
             long mfn = RawMemory.getLong(op + IommuMapOp.MFN_OFFSET);
             int flags = RawMemory.getInt(op + IommuMapOp.FLAGS_OFFSET);
             int status = checkMap(bfn, mfn, flags);
             if (status == IommuStatus.OK) {
                 if (bfn >>> RadixTable.INDEX_BITS != leafBfns) {
-                    leaf = table.leafForMap(bfn);
+                    leaf = RawMemory.inUserSpace(table.leafForMap(bfn));
                     leafBfns = leaf == 0 ? NO_LEAF : bfn >>> RadixTable.INDEX_BITS;
                 }
                 status = leaf == 0 ? IommuStatus.ENOMEM : setEntry(RadixTable.slot(leaf, bfn), mfn, flags);
@@ -70,15 +71,16 @@ public final class BareTable implements AutoCloseable {
 
     /** Unmaps the bus frames of the first {@code n} elements of {@code operations} and writes a status into each. */
     public void unmap(MemorySegment operations, int n) {
-        long op = addressOf(operations, n);
+        long ops = RawMemory.inUserSpace(addressOf(operations, n));
         long leaf = 0;
         long leafBfns = NO_LEAF;
-        for (int i = 0; i < n; i++, op += IommuMapOp.SIZE) {
+        for (int i = 0; i < n; i++) {
+            long op = ops + (long) i * IommuMapOp.SIZE;
             long bfn = RawMemory.getLong(op + IommuMapOp.BFN_OFFSET);
             int status = IommuStatus.ERANGE;
             if (Long.compareUnsigned(bfn, lastBfn) <= 0) {
                 if (bfn >>> RadixTable.INDEX_BITS != leafBfns) {
-                    leaf = table.leaf(bfn);
+                    leaf = RawMemory.inUserSpace(table.leaf(bfn));
                     leafBfns = leaf == 0 ? NO_LEAF : bfn >>> RadixTable.INDEX_BITS;
                 }
                 status = leaf == 0 ? IommuStatus.ENOENT : clearEntry(RadixTable.slot(leaf, bfn));

@@ -23,12 +23,23 @@ final class RawMemory {
     private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
     private static final VarHandle ORDERED_LONG = ValueLayout.JAVA_LONG.varHandle();
 
+    /** User space of a 57-bit address space, the largest there is; nothing mapped lies above it. */
+    private static final long LAST_USER_ADDRESS = (1L << 56) - 1;
+
     private RawMemory() {}
 
     // SAFETY: a segment over all addresses; the class comment lists where addresses may come from.
     @SuppressWarnings("restricted")
     private static MemorySegment everything() {
         return MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+    }
+
+    /**
+     * The same address, in a form that tells the compiler that it lies in user space. A loop that adds small offsets to it
+     * then needs no check that they stay between 0 and the end of the segment, which were a third of a tight loop's time.
+     */
+    static long inUserSpace(long address) {
+        return address & LAST_USER_ADDRESS;
     }
 
     static long getLong(long address) {
