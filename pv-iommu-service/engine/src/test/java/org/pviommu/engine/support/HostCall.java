@@ -17,7 +17,14 @@ import org.pviommu.engine.FrameRange;
  * @param wholeSpace whether a flush covers everything
  */
 public record HostCall(
-        Kind kind, int space, long first, long pages, long offsetBytes, int access, List<FrameRange> flushed, boolean wholeSpace) {
+        Kind kind,
+        int space,
+        long first,
+        long pages,
+        long offsetBytes,
+        int access,
+        List<FrameRange> flushed,
+        boolean wholeSpace) {
 
     /** Which method of the port. */
     public enum Kind {

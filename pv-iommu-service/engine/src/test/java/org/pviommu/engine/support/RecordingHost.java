@@ -212,7 +212,8 @@ public final class RecordingHost implements HostIommu {
 
         @Override
         public int map(long firstBfn, long count, GuestMemory memory, long offsetBytes, int access) {
-            Long refusal = received(new HostCall(Kind.MAP, number, firstBfn, count, offsetBytes, access, List.of(), false));
+            Long refusal =
+                    received(new HostCall(Kind.MAP, number, firstBfn, count, offsetBytes, access, List.of(), false));
             if (refusal != null) {
                 return refusal.intValue();
             }
