@@ -6,7 +6,7 @@ import org.pviommu.abi.IommuMapOp;
 import org.pviommu.abi.IommuStatus;
 
 /**
- * The engine's table and nothing else, driven over a batch the way {@link BatchExecutor} drives it: read the operation,
+ * The engine's table and nothing else, driven over a batch the way {@link MapRun} and {@link UnmapRun} drive it: read the operation,
  * check it, write the entry, write the status. What a batch does around that (copy, holds, host, flush, record, locks)
  * is left out, as it is in the C table that this is compared with (radix.c); tables that become empty stay.
  *
@@ -21,7 +21,7 @@ public final class BareTable implements AutoCloseable {
     private static final long NO_LEAF = -1;
 
     private final TableMemory memory = new TableMemory(MAX_TABLE_PAGES);
-    private final RadixTable table = new RadixTable(memory, new TableQuota(MAX_TABLE_PAGES), new ReaderGate());
+    private final RadixTable table = new RadixTable(memory, new TableQuota(MAX_TABLE_PAGES, () -> {}), new ReaderGate());
     private final long lastBfn;
 
     /** An empty table for bus frames {@code [0, lastBfn]}. */

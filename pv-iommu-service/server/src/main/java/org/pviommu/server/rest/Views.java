@@ -84,7 +84,6 @@ final class Views {
                 a.registeredFrames() + b.registeredFrames());
     }
 
-    /** Every endpoint is attached to context 0 as long as that is the only one there is. */
     static AddressSpaceView addressSpace(Guest guest, AddressSpace space, long lastBfn) {
         return new AddressSpaceView(
                 space.guestId(),
@@ -92,7 +91,11 @@ final class Views {
                 space.mappedPages(),
                 space.owedPages(),
                 Text.hex(lastBfn),
-                space.context() == 0 ? endpointIds(guest) : List.of());
+                guest.endpoints().stream()
+                        .map(EndpointDescriptor::endpointId)
+                        .filter(endpoint -> guest.attachment(endpoint) == space)
+                        .map(EndpointId::format)
+                        .toList());
     }
 
     static MappingView mapping(Mapping mapping) {
@@ -105,10 +108,11 @@ final class Views {
     }
 
     static EndpointView endpoint(Guest guest, EndpointDescriptor endpoint) {
+        AddressSpace space = guest.attachment(endpoint.endpointId());
         return new EndpointView(
                 EndpointId.format(endpoint.endpointId()),
                 guest.id(),
-                0,
+                space == null ? null : space.context(),
                 endpoint.reserved().stream().map(Views::reserved).toList());
     }
 
