@@ -9,6 +9,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableSet;
 import java.util.Random;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -76,7 +77,7 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
     private final MemorySegment arguments;
     private final Arena arena = Arena.ofConfined();
     private final MemorySegment dmaBuffer = arena.allocate(Long.BYTES, Long.BYTES);
-    private final Map<Integer, TreeSet<Long>> removedSinceFlush = new HashMap<>();
+    private final Map<Integer, NavigableSet<Long>> removedSinceFlush = new HashMap<>();
     private boolean roomForMaps = true;
     private boolean roomForRemovals = true;
 
@@ -345,7 +346,7 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
 
     @Override
     public void removed(int space, long firstBfn, long pages) {
-        TreeSet<Long> removed = removedSinceFlush.computeIfAbsent(space, number -> new TreeSet<>());
+        NavigableSet<Long> removed = removedSinceFlush.computeIfAbsent(space, number -> new TreeSet<>());
         for (long bfn = firstBfn; bfn < firstBfn + pages; bfn++) {
             removed.add(bfn);
         }
@@ -357,7 +358,7 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
         for (IotlbEntry entry : simulated.iotlb().entries()) {
             check(guest.holds(mfn(entry)) > 0, "I1: released with a live IOTLB entry: %s", entry);
         }
-        TreeSet<Long> removed = removedSinceFlush.getOrDefault(space, new TreeSet<>());
+        NavigableSet<Long> removed = removedSinceFlush.getOrDefault(space, new TreeSet<>());
         for (long bfn : removed) {
             check(gather.covers(bfn), "I3: removed bfn=%d is not in the flush", bfn);
         }
@@ -365,7 +366,7 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
     }
 
     /** A device that still has the translation uses it: it must reach the frame it always reached, which is held. */
-    private void useSomethingRemoved(int space, TreeSet<Long> removed) {
+    private void useSomethingRemoved(int space, NavigableSet<Long> removed) {
         Long bfn = removed.isEmpty() ? null : removed.ceiling(anyBfn());
         int endpoint = anyEndpoint();
         if (bfn == null || simulated.spaceId(endpoint).orElse(-1) != space) {
