@@ -53,7 +53,7 @@ class ChangingMemoryTest {
     };
 
     private static final int OPERATIONS = 4096;
-    private static final int CALLS = 400;
+    private static final int CALLS = 250;
     private static final int SAMPLES = 100;
     private static final Set<Integer> STATUSES = Set.of(
             IommuStatus.OK,

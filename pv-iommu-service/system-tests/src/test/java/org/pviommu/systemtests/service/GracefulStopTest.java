@@ -29,7 +29,7 @@ class GracefulStopTest {
 
             assertEquals(0, service.awaitExit(), service::describe);
             assertEquals(Dom0Guest.EXIT_UNREACHABLE, guest.process().awaitExit(), guest.process()::describe);
-            assertTrue(guest.process().errors().contains("gone"), guest.process()::describe);
+            assertTrue(guest.process().errors().contains("the service went away"), guest.process()::describe);
             for (String name :
                     List.of(RunFiles.READY, RunFiles.API_SOCKET, RunFiles.RING_SOCKET, RunFiles.PID, RunFiles.TOKEN)) {
                 assertFalse(Files.exists(service.runDirectory().resolve(name)), name);

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.pviommu.abi.IommuOp;
 
 /** A guest's process that is killed takes nothing with it and leaves nothing behind. */
 class KilledGuestTest {
@@ -24,6 +25,10 @@ class KilledGuestTest {
 
     /** One call on all of the memory takes much longer than preparing it, so most kills hit a call. */
     private static final String[] BUSY = {"--memory", "256M", "--batch", "65000", "--load-ops", Dom0Guest.WITHOUT_END};
+
+    private static final long FIRST_MFN = 0x1000;
+    private static final int PAGES = 1024;
+    private static final int OPERATIONS = 40_000;
 
     @TempDir
     private Path directory;
@@ -46,8 +51,29 @@ class KilledGuestTest {
             service.awaitDescriptors(descriptors);
             assertEquals(0, service.mappings().memfds());
             long now = service.mappings().all();
-            System.out.println("mappings before=" + mappings + " after=" + now);
             assertTrue(now <= mappings + SLACK_MAPPINGS, () -> "mappings before=" + mappings + " after=" + now);
+            service.requireHealthy();
+        }
+    }
+
+    /** The call is submitted and nobody waits for it: what a killed process looks like, here for certain in mid-call. */
+    @Test
+    void shouldFinishCallOfGuestThatIsGone() {
+        try (ServiceProcess service = ServiceProcess.start(directory)) {
+            service.warmUp();
+            Map<String, Integer> descriptors = service.descriptors();
+            for (int i = 0; i < KILLS; i++) {
+                try (RingGuest guest = new RingGuest(service, GUEST, FIRST_MFN, PAGES)) {
+                    for (int op = 0; op < OPERATIONS; op++) {
+                        guest.put(op, op, FIRST_MFN + op % PAGES, RingGuest.READ_WRITE);
+                    }
+                    guest.submit(IommuOp.MAP_PAGE, FIRST_MFN << IommuOp.PAGE_SHIFT, OPERATIONS);
+                }
+                service.rest().awaitGone(GUEST);
+            }
+            service.awaitDescriptors(descriptors);
+            assertEquals(0, service.mappings().memfds());
+            Dom0Guest.requireGoodRun(service, GUEST, "--memory", "64M", "--load-ops", "20000");
             service.requireHealthy();
         }
     }

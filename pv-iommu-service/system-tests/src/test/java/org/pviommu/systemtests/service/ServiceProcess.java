@@ -12,7 +12,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.pviommu.server.run.RunFiles;
 
@@ -142,17 +144,30 @@ final class ServiceProcess implements AutoCloseable {
     }
 
     /**
-     * Open descriptors that are no ordinary files, by kind: sockets, eventfds, epoll instances, memfds. (The JVM opens jars
-     * when it first needs something from them.)
+     * Open descriptors by kind: sockets, eventfds and epoll instances, memfds. Without ordinary files, because the JVM opens
+     * jars when it first needs something from them, and without connections of REST clients, which end when the service
+     * gets to it.
      */
     Map<String, Integer> descriptors() {
+        // First, so that a connection that ends meanwhile is either known by its name or not there any more.
+        Set<String> restSockets = restSockets();
         Map<String, Integer> kinds = new TreeMap<>();
         for (String target : links(procDirectory().resolve("fd"))) {
-            if (!target.startsWith("/") || target.startsWith("/memfd:")) {
+            boolean file = target.startsWith("/") && !target.startsWith("/memfd:");
+            if (!file && !restSockets.contains(target)) {
                 kinds.merge(target.replaceAll("[:(].*", ""), 1, Integer::sum);
             }
         }
         return kinds;
+    }
+
+    /** As /proc/PID/fd shows them; the kernel's list ends in inode and path, which a listener's connections share. */
+    private Set<String> restSockets() {
+        return lines(procDirectory().resolve("net/unix")).stream()
+                .map(line -> line.split(" +"))
+                .filter(fields -> fields[fields.length - 1].equals(rest().socket().toString()))
+                .map(fields -> "socket:[" + fields[fields.length - 2] + "]")
+                .collect(Collectors.toSet());
     }
 
     private static List<String> links(Path directory) {
@@ -162,7 +177,7 @@ final class ServiceProcess implements AutoCloseable {
                 try {
                     targets.add(Files.readSymbolicLink(entry).toString());
                 } catch (NoSuchFileException closedMeanwhile) {
-                    continue;
+                    // Not open any more, not counted.
                 }
             }
         } catch (IOException failed) {
