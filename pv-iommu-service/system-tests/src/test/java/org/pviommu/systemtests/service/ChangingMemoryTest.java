@@ -70,19 +70,20 @@ class ChangingMemoryTest {
     private Path directory;
 
     @Test
-    void shouldUseWhatItCheckedWhenMemoryChangesDuringCall() throws InterruptedException {
+    void shouldUseWhatItCheckedWhenMemoryChangesDuringCall() {
         Random random = new Random(Guard.seed("shouldUseWhatItCheckedWhenMemoryChangesDuringCall"));
         try (ServiceProcess service = ServiceProcess.start(directory, CONFIGURATION);
                 RingGuest guest = new RingGuest(service, GUEST, FIRST_MFN, PAGES)) {
             Mutator mutator = new Mutator(guest.operations(), random.nextLong());
-            mutator.start();
-            for (int i = 0; i < CALLS; i++) {
-                makeCall(guest, mutator, random);
-                if (i % 50 == 0) {
-                    requireAllowed(service.rest().mappings(GUEST));
+            try (Background mutation = Background.repeat("mutator", mutator::spoilOne)) {
+                for (int i = 0; i < CALLS; i++) {
+                    makeCall(guest, mutator, random);
+                    if (i % 50 == 0) {
+                        requireAllowed(service.rest().mappings(GUEST));
+                    }
                 }
+                mutation.end();
             }
-            mutator.end();
 
             Map<Long, Reach> listed = service.rest().mappings(GUEST);
             assertFalse(listed.isEmpty());
@@ -162,23 +163,16 @@ class ChangingMemoryTest {
         }
     }
 
-    /** Rewrites operations as fast as it can, with values that are all wrong in another way, until told to end. */
+    /** Rewrites operations with values that are wrong in many ways. Its own thread spoils, the caller's says how. */
     private static final class Mutator {
         private final MemorySegment operations;
         private final SplittableRandom random;
-        private final Thread thread = new Thread(this::run, "mutator");
-        private volatile boolean stop;
         private volatile boolean statuses;
         private volatile boolean writingStatus;
 
         Mutator(MemorySegment operations, long seed) {
             this.operations = operations;
             this.random = new SplittableRandom(seed);
-            thread.setDaemon(true);
-        }
-
-        void start() {
-            thread.start();
         }
 
         void rewriteStatuses() {
@@ -193,21 +187,13 @@ class ChangingMemoryTest {
             }
         }
 
-        void end() throws InterruptedException {
-            stop = true;
-            thread.join(Guard.TIMEOUT_MS);
-            assertFalse(thread.isAlive());
-        }
-
-        private void run() {
-            while (!stop) {
-                long offset = (long) random.nextInt(OPERATIONS) * IommuMapOp.SIZE;
-                switch (random.nextInt(4)) {
-                    case 0 -> IommuMapOp.putBfn(operations, offset, bfn());
-                    case 1 -> IommuMapOp.putMfn(operations, offset, mfn());
-                    case 2 -> IommuMapOp.putFlags(operations, offset, random.nextInt(8));
-                    default -> rewriteStatus(offset);
-                }
+        void spoilOne() {
+            long offset = (long) random.nextInt(OPERATIONS) * IommuMapOp.SIZE;
+            switch (random.nextInt(4)) {
+                case 0 -> IommuMapOp.putBfn(operations, offset, bfn());
+                case 1 -> IommuMapOp.putMfn(operations, offset, mfn());
+                case 2 -> IommuMapOp.putFlags(operations, offset, random.nextInt(8));
+                default -> rewriteStatus(offset);
             }
         }
 

@@ -8,10 +8,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.AtomicReference;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.pviommu.abi.IommuOp;
@@ -40,7 +36,7 @@ class TwoGuestsTest {
     private Path directory;
 
     @Test
-    void shouldKeepGuestsApartWhileOneIsKilled() throws InterruptedException {
+    void shouldKeepGuestsApartWhileOneIsKilled() {
         try (ServiceProcess service = ServiceProcess.start(directory);
                 Dom0Guest first = startFirst(service);
                 RingGuest second = new RingGuest(service, SECOND, SECOND_MFN, 256)) {
@@ -49,15 +45,15 @@ class TwoGuestsTest {
             requireNoReachToOthers(second);
             second.mapRun(SECOND_BFN, SECOND_MFN, PAGES);
             requireOwnMappingsOnly(service);
-            Load load = new Load(second);
-            load.start();
-            load.awaitRounds(10);
+            try (Background load = Background.repeat("load", () -> unmapAndMap(second))) {
+                load.awaitRounds(10);
 
-            first.process().kill();
-            service.rest().awaitGone(FIRST);
+                first.process().kill();
+                service.rest().awaitGone(FIRST);
 
-            load.awaitRounds(ROUNDS_AFTER_KILL);
-            load.end();
+                load.awaitRounds(ROUNDS_AFTER_KILL);
+                load.end();
+            }
             assertEquals(List.of((long) SECOND), service.rest().guests());
             assertEquals(mapped(SECOND_BFN, SECOND_MFN, PAGES), service.rest().mappings(SECOND));
             service.requireHealthy();
@@ -123,49 +119,9 @@ class TwoGuestsTest {
         return expected;
     }
 
-    /** Unmaps and maps the same pages until told to end; every status must be the right one. */
-    private static final class Load {
-        private final RingGuest guest;
-        private final Thread thread = new Thread(this::run, "load");
-        private final AtomicBoolean stop = new AtomicBoolean();
-        private final AtomicLong rounds = new AtomicLong();
-        private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
-
-        Load(RingGuest guest) {
-            this.guest = guest;
-        }
-
-        void start() {
-            thread.start();
-        }
-
-        private void run() {
-            try {
-                while (!stop.get()) {
-                    guest.unmapRun(SECOND_BFN, PAGES);
-                    guest.mapRun(SECOND_BFN, SECOND_MFN, PAGES);
-                    rounds.incrementAndGet();
-                }
-            } catch (Throwable wrong) {
-                failure.set(wrong);
-            }
-        }
-
-        /** Waits until it has done so many more. */
-        void awaitRounds(long more) {
-            long wanted = rounds.get() + more;
-            Guard.eventually(
-                    "the load goes on",
-                    () -> rounds.get() >= wanted || failure.get() != null,
-                    () -> "rounds=" + rounds.get());
-            assertNull(failure.get());
-        }
-
-        void end() throws InterruptedException {
-            stop.set(true);
-            thread.join(Guard.TIMEOUT_MS);
-            assertTrue(!thread.isAlive());
-            assertNull(failure.get());
-        }
+    /** Every status must be the right one. */
+    private static void unmapAndMap(RingGuest guest) {
+        guest.unmapRun(SECOND_BFN, PAGES);
+        guest.mapRun(SECOND_BFN, SECOND_MFN, PAGES);
     }
 }
