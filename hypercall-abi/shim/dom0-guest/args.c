@@ -31,6 +31,10 @@ static const char help_text[] =
     "  --no-map              map nothing at the start\n"
     "\n"
     "What else is done, in this order:\n"
+    "  --patterns            before the map: what a Dom0 kernel does with the interface, pattern by\n"
+    "                        pattern (docs/guest-side.md), each result looked up; leaves nothing mapped\n"
+    "  --endpoint ID         let this endpoint use the second address space of --patterns: a number,\n"
+    "                        segment << 16 | bus << 8 | device << 3 | function. Ends in address space 0\n"
     "  --fill PATTERN        before the map: fill the memory so that a DMA reader can check it.\n"
     "                        Word i (u64) of frame mfn is (mfn ^ PATTERN) + i * 0x9e3779b97f4a7c15;\n"
     "                        'default' is 0x50564931. The operation arrays at the end are left out\n"
@@ -50,6 +54,7 @@ static const char help_text[] =
     "Examples:\n"
     "  dom0-guest --socket /run/pvi/ring.sock --memory 256M --load-ops 1000000 --json\n"
     "  dom0-guest --socket ring.sock --bad-batch --reserved-mfn 0x100 --reserved-bfn 0xfee00-0xfeeff\n"
+    "  dom0-guest --socket ring.sock --guest 1 --memory 64M --no-map --patterns --endpoint 0x10008\n"
     "  dom0-guest --socket ring.sock --memory 64M --read-only 0x10-0x1f --left-out 0x20 --fill default --interactive\n";
 
 enum option_id {
@@ -65,6 +70,8 @@ enum option_id {
     OPT_RESERVED_BFN,
     OPT_NO_MAP,
     OPT_FILL,
+    OPT_PATTERNS,
+    OPT_ENDPOINT,
     OPT_BAD_BATCH,
     OPT_LOAD_OPS,
     OPT_INTERACTIVE,
@@ -87,6 +94,8 @@ static const struct option long_options[] = {
     {"reserved-bfn", required_argument, NULL, OPT_RESERVED_BFN},
     {"no-map", no_argument, NULL, OPT_NO_MAP},
     {"fill", required_argument, NULL, OPT_FILL},
+    {"patterns", no_argument, NULL, OPT_PATTERNS},
+    {"endpoint", required_argument, NULL, OPT_ENDPOINT},
     {"bad-batch", no_argument, NULL, OPT_BAD_BATCH},
     {"load-ops", required_argument, NULL, OPT_LOAD_OPS},
     {"interactive", no_argument, NULL, OPT_INTERACTIVE},
@@ -121,6 +130,8 @@ static bool set_switch(int id, struct options *options) {
     case OPT_NO_MAP:
         options->map = false;
         return true;
+    case OPT_PATTERNS:
+        return options->patterns = true;
     case OPT_BAD_BATCH:
         return options->bad_batch = true;
     case OPT_INTERACTIVE:
@@ -161,6 +172,9 @@ static bool set_value(int id, const char *text, struct options *options) {
         return parse_range(text, &options->reserved_bfn);
     case OPT_FILL:
         return parse_pattern(text, options);
+    case OPT_ENDPOINT:
+        options->endpoint_set = true;
+        return parse_u32(text, UINT32_MAX, &options->endpoint);
     case OPT_LOAD_OPS:
         return parse_number(text, UINT64_MAX / 2, &options->load_operations);
     case OPT_CHECK_PAGE:
@@ -193,6 +207,9 @@ static const char *check_together(const struct options *options) {
     if (options->first_mfn > max_mfn || nr_pages - 1 > max_mfn - options->first_mfn)
         return "--first-mfn plus --memory ends beyond mfn 0xffffffffffffe";
     if (options->check_page.set && !options->fill) return "--check-page needs --fill";
+    if (options->endpoint_set && !options->patterns) return "--endpoint needs --patterns";
+    if (options->patterns && options->memory_bytes < PATTERNS_MIN_PAGES * PAGE_BYTES)
+        return "--memory is too small for --patterns: 2M at least";
     if (!options->map && (options->load_operations || options->bad_batch))
         return "--load-ops and --bad-batch need the map that --no-map leaves out";
     return NULL;

@@ -48,6 +48,9 @@ struct options {
     uint64_t pattern;
     struct range check_page;
     bool map;
+    bool patterns;
+    bool endpoint_set;
+    uint32_t endpoint;
     bool bad_batch;
     bool interactive;
     bool leave;
@@ -157,6 +160,10 @@ void run_batch(struct guest *guest, struct phase *phase, unsigned int cmd, uint3
 
 /* bad_batch.c */
 uint64_t phase_bad_batch(struct guest *guest);
+
+/* phase_patterns.c: one report per pattern; nothing is mapped before and after. */
+#define PATTERNS_MIN_PAGES 512
+uint64_t phase_patterns(struct guest *guest);
 
 /* interactive.c: line commands from `in` until quit or its end. */
 void interactive(struct guest *guest, FILE *in);

@@ -25,7 +25,8 @@ static uint64_t run_phases(struct guest *guest) {
     uint64_t failed = 0;
 
     if (options->fill) failed += phase_fill(guest);
-    if (options->map) failed += phase_map(guest);
+    if (options->patterns) failed += phase_patterns(guest);
+    if (options->map && !guest->lost) failed += phase_map(guest);
     if (options->bad_batch && !guest->lost) failed += phase_bad_batch(guest);
     if (options->load_operations && !guest->lost) failed += phase_load(guest);
     if (options->interactive && !guest->lost) interactive(guest, stdin);
