@@ -21,7 +21,8 @@ public final class BareTable implements AutoCloseable {
     private static final long NO_LEAF = -1;
 
     private final TableMemory memory = new TableMemory(MAX_TABLE_PAGES);
-    private final RadixTable table = new RadixTable(memory, new TableQuota(MAX_TABLE_PAGES, () -> {}), new ReaderGate());
+    private final RadixTable table =
+            new RadixTable(memory, new TableQuota(MAX_TABLE_PAGES, () -> {}), new ReaderGate());
     private final long lastBfn;
 
     /** An empty table for bus frames {@code [0, lastBfn]}. */

@@ -218,6 +218,7 @@ final class Bench implements AutoCloseable {
         ways.forEach((mfn, count) -> assertTrue(count <= holds(mfn), "mfn=" + mfn + " is reached " + count + " times"));
     }
 
+    @SuppressWarnings("ReferenceEquality") // a region is an object with an owner and an end, not a value
     private long mfnOf(RecordingHost.Page page) {
         for (GuestRegion region : guest.regions()) {
             if (region.memory() == page.memory()) {

@@ -53,7 +53,9 @@ class MixedCallTest {
     @Test
     void shouldShowEachElementTheOutcomeOfThoseBefore() {
         try (Bench bench = mapped(1)) {
-            assertEquals(0, bench.driver.mixed(map(1, B), unmap(1), unmap(1), map(1, B), map(1, B + 1), map(2, B), unmap(2)));
+            assertEquals(
+                    0,
+                    bench.driver.mixed(map(1, B), unmap(1), unmap(1), map(1, B), map(1, B + 1), map(2, B), unmap(2)));
             assertStatuses(bench, EADDRINUSE, 0, ENOENT, 0, EADDRINUSE, 0, 0);
             assertEquals(new Translation(1, B, 3), bench.space().translate(1));
             assertNull(bench.space().translate(2));
@@ -83,7 +85,8 @@ class MixedCallTest {
     @Test
     void shouldTakeTheSameFrameAgain() {
         try (Bench bench = mapped(1)) {
-            bench.host.observe(call -> assertEquals(call.kind() == Kind.FLUSH ? 2 : call.kind() == Kind.MAP ? 2 : 1, bench.holds(A)));
+            bench.host.observe(call ->
+                    assertEquals(call.kind() == Kind.FLUSH ? 2 : call.kind() == Kind.MAP ? 2 : 1, bench.holds(A)));
             assertEquals(0, bench.driver.mixed(unmap(1), map(1, A)));
             bench.host.observe(ignored -> {});
             assertStatuses(bench, 0, 0);
@@ -191,7 +194,8 @@ class MixedCallTest {
         try (Bench bench = mapped(1)) {
             bench.host.answerAlways(Kind.FLUSH, -5);
             // 1: unmap, map, unmap; 2: map, unmap; 3: only mapped
-            assertEquals(EIO, bench.driver.mixed(unmap(1), map(1, B), unmap(1), map(2, B + 1), unmap(2), map(3, B + 2)));
+            assertEquals(
+                    EIO, bench.driver.mixed(unmap(1), map(1, B), unmap(1), map(2, B + 1), unmap(2), map(3, B + 2)));
             assertStatuses(bench, EIO, EIO, EIO, EIO, EIO, 0);
             assertEquals(3, bench.guest.stats().heldFrames());
             assertOwed(bench, 1, 2);
@@ -355,7 +359,11 @@ class MixedCallTest {
             assertStatuses(bench, expected);
             assertEquals(3, bench.space().mappedPages());
             assertEquals(3, bench.log.slices().size());
-            assertEquals(2 * pairs, bench.log.slices().stream().mapToInt(RecordedSlice::operations).sum());
+            assertEquals(
+                    2 * pairs,
+                    bench.log.slices().stream()
+                            .mapToInt(RecordedSlice::operations)
+                            .sum());
             bench.host.behave();
             assertEquals(0, bench.driver.flush(0));
             assertEquals(0, bench.guest.stats().heldFrames());

@@ -44,7 +44,8 @@ public final class Coverage {
         expect(IommuOp.FREE_CONTEXT, IommuStatus.EIO);
         expect(IommuOp.ATTACH_DEVICE, IommuStatus.OK, IommuStatus.EINVAL, IommuStatus.ENOENT, IommuStatus.EBUSY);
         expect(IommuOp.ATTACH_DEVICE, IommuStatus.EIO);
-        for (String event : new String[] {EARLY_FLUSH, OWED_HIT, FLUSH_FAILURE, LONG_UNMAP, UNDONE_REMAP, WRITTEN_OVER}) {
+        for (String event :
+                new String[] {EARLY_FLUSH, OWED_HIT, FLUSH_FAILURE, LONG_UNMAP, UNDONE_REMAP, WRITTEN_OVER}) {
             counts.put(event, 0L);
         }
         for (int result : new int[] {IommuStatus.OK, IommuStatus.EIO, IommuStatus.EFAULT, IommuStatus.ENOENT}) {

@@ -159,7 +159,8 @@ class GrantTest {
         assertEquals(EngineException.Kind.INVALID, refusal(() -> engine.grant(1, 0, 1, 2, GRANT_MFN, Access.WRITE)));
         assertEquals(EngineException.Kind.NOT_FOUND, refusal(() -> engine.revoke(2, 0, true)));
         engine.grant(1, 0, 8, 2, GRANT_MFN, Access.READ);
-        assertEquals(EngineException.Kind.INVALID, refusal(() -> engine.grant(2, GRANT_MFN, 1, 1, GRANT_MFN, Access.READ)));
+        assertEquals(
+                EngineException.Kind.INVALID, refusal(() -> engine.grant(2, GRANT_MFN, 1, 1, GRANT_MFN, Access.READ)));
     }
 
     @Test
@@ -178,8 +179,7 @@ class GrantTest {
         engine.grant(1, 4, 8, 2, GRANT_MFN, Access.READ_WRITE);
 
         assertEquals(
-                IommuStatus.EFAULT,
-                grantee.executor.call(IommuOp.cmd(IommuOp.MAP_PAGE, 0, 0), GRANT_MFN << 12, 1));
+                IommuStatus.EFAULT, grantee.executor.call(IommuOp.cmd(IommuOp.MAP_PAGE, 0, 0), GRANT_MFN << 12, 1));
     }
 
     private static EngineException.Kind refusal(Runnable action) {
