@@ -79,7 +79,7 @@ public final class BenchMain {
             System.out.println("round " + round + " of " + rounds);
             measureRound(round, library, samples);
         }
-        Report report = new Report(Machine.here(rounds, forkPlan()), Measure.all(), samples);
+        Report report = new Report(Machine.here(rounds, forkPlan()), Measure.all(), samples, !quick);
         System.out.println(report.markdown());
         Files.writeString(out.resolve("results.md"), report.markdown());
         Files.writeString(out.resolve("results.json"), report.json());
@@ -120,8 +120,8 @@ public final class BenchMain {
                 .include("^" + Pattern.quote(subject.method()) + "$")
                 .forks(1) // inherits this JVM's flags
                 .jvmArgsAppend("-D" + CRadixTable.LIBRARY_PROPERTY + "=" + library)
-                .warmupIterations(quick ? 1 : 4)
-                .warmupTime(TimeValue.milliseconds(quick ? 100 : 250))
+                .warmupIterations(quick ? 2 : 4)
+                .warmupTime(TimeValue.milliseconds(250))
                 .measurementIterations(quick ? 2 : 5)
                 .measurementTime(TimeValue.milliseconds(quick ? 100 : 200))
                 .addProfiler(GCProfiler.class)
@@ -135,7 +135,7 @@ public final class BenchMain {
 
     private String forkPlan() {
         return quick
-                ? "each a fresh JVM a benchmark, 2 x 100 ms after 100 ms of warm-up; too short to judge by"
+                ? "each a fresh JVM a benchmark, 2 x 100 ms after 0.5 s of warm-up; too short to judge by"
                 : "each a fresh JVM a benchmark, median of 5 x 200 ms after 1 s of warm-up";
     }
 

@@ -10,8 +10,9 @@ import java.util.stream.Collectors;
  * @param machine what was measured on, and how
  * @param measures the lines
  * @param samples the figures
+ * @param judged whether the run was long enough to say whether a limit was held
  */
-record Report(Machine machine, List<Measure> measures, Samples samples) {
+record Report(Machine machine, List<Measure> measures, Samples samples, boolean judged) {
 
     String markdown() {
         StringBuilder out = new StringBuilder(1024);
@@ -45,6 +46,9 @@ record Report(Machine machine, List<Measure> measures, Samples samples) {
     String verdict(Measure measure) {
         if (!measure.isMust()) {
             return "information";
+        }
+        if (!judged) {
+            return "not judged";
         }
         double ratio = samples.ratio(measure).median();
         if (ratio > measure.mostAllowed()) {

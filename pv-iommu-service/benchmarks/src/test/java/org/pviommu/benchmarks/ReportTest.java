@@ -25,7 +25,7 @@ class ReportTest {
     }
 
     private static Report report(Samples samples) {
-        return new Report(new Machine(Map.of("cpu", "a \"fast\" one")), List.of(MUST, INFORMATION), samples);
+        return new Report(new Machine(Map.of("cpu", "a \"fast\" one")), List.of(MUST, INFORMATION), samples, true);
     }
 
     @Test
@@ -52,6 +52,13 @@ class ReportTest {
         assertEquals("held", report(samples(5.0)).verdict(MUST));
         assertEquals("EXCEEDED", report(samples(5.1)).verdict(MUST));
         assertEquals("information", report(samples(500)).verdict(INFORMATION));
+    }
+
+    @Test
+    void shouldNotJudgeAQuickRun() {
+        Report quick = new Report(new Machine(Map.of()), List.of(MUST), samples(500), false);
+
+        assertEquals("not judged", quick.verdict(MUST));
     }
 
     @Test
