@@ -99,7 +99,7 @@ final class ContextOperations {
         if (guest.attachment(endpoint.endpointId()) == target) {
             return IommuStatus.OK;
         }
-        if (wouldPartGroup(endpoint, target, elements, n) || mapsReserved(target, endpoint)) {
+        if (wouldPartGroup(endpoint, target, elements, index + 1, n)) {
             return IommuStatus.EBUSY;
         }
         return move(endpoint, target);
@@ -115,23 +115,28 @@ final class ContextOperations {
 
     /**
      * Endpoints of one group share one address space. A group moves when one call names all of its members with the same
-     * target; a call that would leave a member behind is refused.
+     * target; a call that would leave a member behind is refused. Elements before {@code next} are done: a member that they
+     * could not move is not named any more.
      */
-    private boolean wouldPartGroup(EndpointDescriptor endpoint, AddressSpace target, long elements, int n) {
+    private boolean wouldPartGroup(EndpointDescriptor endpoint, AddressSpace target, long elements, int next, int n) {
         for (EndpointDescriptor member : guest.endpoints()) {
-            if (member.group() == endpoint.group()
-                    && guest.attachment(member.endpointId()) != target
-                    && !isNamed(member, target, elements, n)) {
+            if (member.group() != endpoint.group() || guest.attachment(member.endpointId()) == target) {
+                continue;
+            }
+            boolean moves = member == endpoint || isNamed(member, target, elements, next, n);
+            if (!moves || mapsReserved(target, member)) {
                 return true;
             }
         }
         return false;
     }
 
-    private static boolean isNamed(EndpointDescriptor member, AddressSpace target, long elements, int n) {
-        for (int i = 0; i < n; i++) {
+    private static boolean isNamed(EndpointDescriptor member, AddressSpace target, long elements, int next, int n) {
+        for (int i = next; i < n; i++) {
             long element = elements + (long) i * IommuAttachOp.SIZE;
-            if (endpointId(element) == member.endpointId() && context(element) == target.context()) {
+            if (endpointId(element) == member.endpointId()
+                    && context(element) == target.context()
+                    && RawMemory.getInt(element + IommuAttachOp.FLAGS_OFFSET) == 0) {
                 return true;
             }
         }
@@ -146,20 +151,33 @@ final class ContextOperations {
 
     /**
      * The old address space is flushed before the new one serves the endpoint (XSA-442). The other members of its group are
-     * blocked until their own elements come. When the new binding is refused the old one comes back; an endpoint for which
-     * even that fails stays blocked.
+     * blocked until their own elements come. When the new binding is refused the old one comes back, for all of them; an
+     * endpoint for which even that fails stays blocked.
      */
     private int move(EndpointDescriptor endpoint, AddressSpace target) {
-        AddressSpace old = guest.attachment(endpoint.endpointId());
-        if (old != null && (!old.flushAndRelease() || !blockGroup(endpoint, target))) {
+        AddressSpace old = spaceOfGroup(endpoint, target);
+        if (old != null && !old.flushAndRelease()) {
             return IommuStatus.EIO;
         }
-        int result = guest.attach(endpoint.endpointId(), target);
+        int result = blockGroup(endpoint, target) ? guest.attach(endpoint.endpointId(), target) : IommuStatus.EIO;
         if (result == 0) {
             return IommuStatus.OK;
         }
-        reattach(endpoint, old);
+        if (old != null) {
+            bringBack(endpoint, old);
+        }
         return result == -EBUSY ? IommuStatus.EBUSY : IommuStatus.EIO;
+    }
+
+    /** Where members of the group are that have not moved to {@code target} yet; null when all of those are blocked. */
+    private @Nullable AddressSpace spaceOfGroup(EndpointDescriptor endpoint, AddressSpace target) {
+        for (EndpointDescriptor member : guest.endpoints()) {
+            AddressSpace space = guest.attachment(member.endpointId());
+            if (member.group() == endpoint.group() && space != null && space != target) {
+                return space;
+            }
+        }
+        return null;
     }
 
     private boolean blockGroup(EndpointDescriptor endpoint, AddressSpace target) {
@@ -172,9 +190,11 @@ final class ContextOperations {
         return blocked;
     }
 
-    private void reattach(EndpointDescriptor endpoint, @Nullable AddressSpace old) {
-        if (old != null) {
-            guest.attach(endpoint.endpointId(), old); // a refusal leaves it blocked, which is safe
+    private void bringBack(EndpointDescriptor endpoint, AddressSpace old) {
+        for (EndpointDescriptor member : guest.endpoints()) {
+            if (member.group() == endpoint.group() && guest.attachment(member.endpointId()) == null) {
+                guest.attach(member.endpointId(), old); // a refusal leaves it blocked, which is safe
+            }
         }
     }
 }
