@@ -412,18 +412,28 @@ public final class AddressSpace {
      * again.
      */
     boolean tearDown() {
-        if (table.isDestroyed()) {
-            return true; // an earlier attempt failed later on
-        }
         boolean removed = unmapAll();
-        gather.addWholeSpace();
-        if (!flush()) {
+        if (!flushAll()) {
             return false;
         }
+        releaseAll();
+        return removed;
+    }
+
+    /** Like {@link #flush}, over everything that ever was in here. */
+    boolean flushAll() {
+        if (table.isDestroyed()) {
+            return true; // an earlier attempt to close it failed later on
+        }
+        gather.addWholeSpace();
+        return flush();
+    }
+
+    /** Like {@link #releaseOwed}, with nothing left behind. Only after {@link #flushAll} said true. */
+    void releaseAll() {
         releaseOwed();
         releaseOwedInTable();
         table.freeRetired();
-        return removed;
     }
 
     /** Removes everything that leads to frames of {@code region}; false when the host refused some of it. */
@@ -440,8 +450,8 @@ public final class AddressSpace {
         return all;
     }
 
-    /** Goes on past refusals: one of them must not cut the rest short (XSA-386). */
-    private boolean unmapAll() {
+    /** Removes all mappings. Goes on past refusals: one of them must not cut the rest short (XSA-386). */
+    boolean unmapAll() {
         boolean all = true;
         for (long bfn = table.nextBfnWithLeaf(0); bfn >= 0; bfn = table.nextBfnWithLeaf(bfn + 1)) {
             if (PageEntry.isMapped(table.entryForWriter(bfn))) {

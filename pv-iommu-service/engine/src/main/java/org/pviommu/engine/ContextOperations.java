@@ -17,6 +17,13 @@ final class ContextOperations {
     private final Guest guest;
     private final SliceRecord record = new SliceRecord();
 
+    // The slice.
+    private int subOp;
+    private long operations;
+    private long statuses;
+    /** Elements before this one are in a record already. */
+    private int recorded;
+
     ContextOperations(Engine engine, Guest guest) {
         this.engine = engine;
         this.guest = guest;
@@ -28,26 +35,39 @@ final class ContextOperations {
      * @param elements our own copy; alloc_context writes the number of the new address space into it
      * @param statuses one byte each, positive errno
      */
-    void apply(int subOp, long elements, int n, long statuses) {
+    void apply(int newSubOp, long elements, int n, long newStatuses) {
+        subOp = newSubOp;
+        operations = elements;
+        statuses = newStatuses;
+        recorded = 0;
         boolean room = engine.log().reserve(n, subOp == IommuOp.FREE_CONTEXT);
         for (int i = 0; i < n; i++) {
-            int status = room ? applyOne(subOp, elements, i, n) : IommuStatus.EIO;
-            RawMemory.putByte(statuses + i, (byte) -status);
-            if (status != IommuStatus.OK) {
-                guest.counters().failures.add(1);
-            }
+            setStatus(i, room ? applyOne(elements, i, n) : IommuStatus.EIO);
         }
-        if (room) {
-            int size = IommuOp.elementBytes(subOp);
-            record.set(guest.ownSpace(), subOp, size, elements, statuses, n, SliceRecord.Flush.NONE);
-            engine.log().commit(record);
+        if (room && recorded < n) {
+            commit(n, SliceRecord.Flush.NONE);
         }
     }
 
-    private int applyOne(int subOp, long elements, int index, int n) {
+    private void setStatus(int index, int status) {
+        RawMemory.putByte(statuses + index, (byte) -status);
+        if (status != IommuStatus.OK) {
+            guest.counters().failures.add(1);
+        }
+    }
+
+    private void commit(int to, SliceRecord.Flush flush) {
+        int size = IommuOp.elementBytes(subOp);
+        long first = operations + (long) recorded * size;
+        record.set(guest.ownSpace(), subOp, size, first, statuses + recorded, to - recorded, flush);
+        engine.log().commit(record);
+        recorded = to;
+    }
+
+    private int applyOne(long elements, int index, int n) {
         return switch (subOp) {
             case IommuOp.ALLOC_CONTEXT -> alloc(elements + (long) index * IommuContextOp.SIZE);
-            case IommuOp.FREE_CONTEXT -> free(elements + (long) index * IommuContextOp.SIZE);
+            case IommuOp.FREE_CONTEXT -> free(elements + (long) index * IommuContextOp.SIZE, index);
             default -> attach(elements, index, n);
         };
     }
@@ -67,7 +87,7 @@ final class ContextOperations {
     }
 
     /** The number is free again only when everything it owed is flushed (catalogue I5, A31). */
-    private int free(long element) {
+    private int free(long element, int index) {
         int context = RawMemory.getInt(element + IommuContextOp.CTX_NO_OFFSET);
         if (context == 0) {
             return IommuStatus.EINVAL;
@@ -76,14 +96,23 @@ final class ContextOperations {
         if (space == null) {
             return IommuStatus.ENOENT;
         }
-        if (guest.hasEndpoints(space)) {
-            return IommuStatus.EBUSY;
+        return guest.hasEndpoints(space) ? IommuStatus.EBUSY : drainAndClose(space, index);
+    }
+
+    /** Steps 3 to 6 for all of an address space: its frames are let go only after the record that says so. */
+    private int drainAndClose(AddressSpace space, int index) {
+        boolean removed = space.unmapAll();
+        boolean flushed = space.flushAll();
+        int status = removed && flushed ? IommuStatus.OK : IommuStatus.EIO;
+        RawMemory.putByte(statuses + index, (byte) -status);
+        commit(index + 1, flushed ? SliceRecord.Flush.DONE : SliceRecord.Flush.FAILED);
+        if (flushed) {
+            space.releaseAll();
         }
-        if (!space.tearDown()) {
-            return IommuStatus.EIO;
+        if (status == IommuStatus.OK) {
+            guest.closeSpace(space);
         }
-        guest.closeSpace(space);
-        return IommuStatus.OK;
+        return status;
     }
 
     private int attach(long elements, int index, int n) {
@@ -99,7 +128,7 @@ final class ContextOperations {
         if (guest.attachment(endpoint.endpointId()) == target) {
             return IommuStatus.OK;
         }
-        if (wouldPartGroup(endpoint, target, elements, n) || mapsReserved(target, endpoint)) {
+        if (wouldPartGroup(endpoint, target, elements, index + 1, n)) {
             return IommuStatus.EBUSY;
         }
         return move(endpoint, target);
@@ -115,23 +144,28 @@ final class ContextOperations {
 
     /**
      * Endpoints of one group share one address space. A group moves when one call names all of its members with the same
-     * target; a call that would leave a member behind is refused.
+     * target; a call that would leave a member behind is refused. Elements before {@code next} are done: a member that they
+     * could not move is not named any more.
      */
-    private boolean wouldPartGroup(EndpointDescriptor endpoint, AddressSpace target, long elements, int n) {
+    private boolean wouldPartGroup(EndpointDescriptor endpoint, AddressSpace target, long elements, int next, int n) {
         for (EndpointDescriptor member : guest.endpoints()) {
-            if (member.group() == endpoint.group()
-                    && guest.attachment(member.endpointId()) != target
-                    && !isNamed(member, target, elements, n)) {
+            if (member.group() != endpoint.group() || guest.attachment(member.endpointId()) == target) {
+                continue;
+            }
+            boolean moves = member == endpoint || isNamed(member, target, elements, next, n);
+            if (!moves || mapsReserved(target, member)) {
                 return true;
             }
         }
         return false;
     }
 
-    private static boolean isNamed(EndpointDescriptor member, AddressSpace target, long elements, int n) {
-        for (int i = 0; i < n; i++) {
+    private static boolean isNamed(EndpointDescriptor member, AddressSpace target, long elements, int next, int n) {
+        for (int i = next; i < n; i++) {
             long element = elements + (long) i * IommuAttachOp.SIZE;
-            if (endpointId(element) == member.endpointId() && context(element) == target.context()) {
+            if (endpointId(element) == member.endpointId()
+                    && context(element) == target.context()
+                    && RawMemory.getInt(element + IommuAttachOp.FLAGS_OFFSET) == 0) {
                 return true;
             }
         }
@@ -146,20 +180,33 @@ final class ContextOperations {
 
     /**
      * The old address space is flushed before the new one serves the endpoint (XSA-442). The other members of its group are
-     * blocked until their own elements come. When the new binding is refused the old one comes back; an endpoint for which
-     * even that fails stays blocked.
+     * blocked until their own elements come. When the new binding is refused the old one comes back, for all of them; an
+     * endpoint for which even that fails stays blocked.
      */
     private int move(EndpointDescriptor endpoint, AddressSpace target) {
-        AddressSpace old = guest.attachment(endpoint.endpointId());
-        if (old != null && (!old.flushAndRelease() || !blockGroup(endpoint, target))) {
+        AddressSpace old = spaceOfGroup(endpoint, target);
+        if (old != null && !old.flushAndRelease()) {
             return IommuStatus.EIO;
         }
-        int result = guest.attach(endpoint.endpointId(), target);
+        int result = blockGroup(endpoint, target) ? guest.attach(endpoint.endpointId(), target) : IommuStatus.EIO;
         if (result == 0) {
             return IommuStatus.OK;
         }
-        reattach(endpoint, old);
+        if (old != null) {
+            bringBack(endpoint, old);
+        }
         return result == -EBUSY ? IommuStatus.EBUSY : IommuStatus.EIO;
+    }
+
+    /** Where members of the group are that have not moved to {@code target} yet; null when all of those are blocked. */
+    private @Nullable AddressSpace spaceOfGroup(EndpointDescriptor endpoint, AddressSpace target) {
+        for (EndpointDescriptor member : guest.endpoints()) {
+            AddressSpace space = guest.attachment(member.endpointId());
+            if (member.group() == endpoint.group() && space != null && space != target) {
+                return space;
+            }
+        }
+        return null;
     }
 
     private boolean blockGroup(EndpointDescriptor endpoint, AddressSpace target) {
@@ -172,9 +219,11 @@ final class ContextOperations {
         return blocked;
     }
 
-    private void reattach(EndpointDescriptor endpoint, @Nullable AddressSpace old) {
-        if (old != null) {
-            guest.attach(endpoint.endpointId(), old); // a refusal leaves it blocked, which is safe
+    private void bringBack(EndpointDescriptor endpoint, AddressSpace old) {
+        for (EndpointDescriptor member : guest.endpoints()) {
+            if (member.group() == endpoint.group() && guest.attachment(member.endpointId()) == null) {
+                guest.attach(member.endpointId(), old); // a refusal leaves it blocked, which is safe
+            }
         }
     }
 }

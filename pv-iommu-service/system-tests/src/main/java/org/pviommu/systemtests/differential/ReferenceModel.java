@@ -504,54 +504,65 @@ final class ReferenceModel {
         if (current != null && current == target.context) {
             return IommuStatus.OK;
         }
-        if (partsGroup(endpoint, target) || occupiesReserved(endpoint, target)) {
+        if (partsGroup(endpoint, target, i)) {
             return IommuStatus.EBUSY;
         }
-        return move(endpoint, target, current == null ? null : spaces.get(current));
+        return move(endpoint, target);
     }
 
-    private int move(World.Endpoint endpoint, SpaceModel target, @Nullable SpaceModel old) {
-        if (old != null) {
-            if (!flushAndRelease(old)) {
-                return IommuStatus.EIO;
-            }
-            boolean blocked = true;
-            for (World.Endpoint member : shape.endpoints()) {
-                Integer at = attachments.get(member.endpointId());
-                if (member.group() == endpoint.group() && at != null && at != target.context) {
-                    boolean done = next(HostEvent.Kind.DETACH, found(spaces.get(at), "attached to nothing"))
-                                    .outcome()
-                            == 0;
-                    blocked &= done;
-                    if (done) {
-                        attachments.remove(member.endpointId());
-                    }
+    private int move(World.Endpoint endpoint, SpaceModel target) {
+        List<World.Endpoint> group = shape.endpoints().stream()
+                .filter(member -> member.group() == endpoint.group())
+                .toList();
+        SpaceModel old = group.stream()
+                .map(member -> attachments.get(member.endpointId()))
+                .filter(at -> at != null && at != target.context)
+                .findFirst()
+                .map(spaces::get)
+                .orElse(null);
+        if (old != null && !flushAndRelease(old)) {
+            return IommuStatus.EIO;
+        }
+        boolean blocked = true;
+        for (World.Endpoint member : group) {
+            Integer at = attachments.get(member.endpointId());
+            if (at != null && at != target.context) {
+                boolean done = next(HostEvent.Kind.DETACH, found(spaces.get(at), "attached to nothing"))
+                                .outcome()
+                        == 0;
+                blocked &= done;
+                if (done) {
+                    attachments.remove(member.endpointId());
                 }
             }
-            if (!blocked) {
-                return IommuStatus.EIO;
-            }
         }
-        long outcome = next(HostEvent.Kind.ATTACH, target).outcome();
+        long outcome = blocked ? next(HostEvent.Kind.ATTACH, target).outcome() : IommuStatus.EIO;
         if (outcome == 0) {
             attachments.put(endpoint.endpointId(), target.context);
             return IommuStatus.OK;
         }
-        if (old != null && next(HostEvent.Kind.ATTACH, old).outcome() == 0) {
-            attachments.put(endpoint.endpointId(), old.context);
+        for (World.Endpoint member : group) {
+            boolean goesBack = old != null && !attachments.containsKey(member.endpointId());
+            if (goesBack && next(HostEvent.Kind.ATTACH, old).outcome() == 0) {
+                attachments.put(member.endpointId(), found(old, "unreachable").context);
+            }
         }
         return outcome == -EBUSY ? IommuStatus.EBUSY : IommuStatus.EIO;
     }
 
-    private boolean partsGroup(World.Endpoint endpoint, SpaceModel target) {
+    private boolean partsGroup(World.Endpoint endpoint, SpaceModel target, int index) {
         for (World.Endpoint member : shape.endpoints()) {
             Integer at = attachments.get(member.endpointId());
-            boolean there = at != null && at == target.context;
-            boolean named = false;
-            for (int k = 0; k < statuses.length; k++) {
-                named |= call.endpoint[k] == member.endpointId() && call.target[k] == target.context;
+            if (member.group() != endpoint.group() || (at != null && at == target.context)) {
+                continue;
             }
-            if (member.group() == endpoint.group() && !there && !named) {
+            boolean moves = member == endpoint;
+            for (int k = index + 1; k < statuses.length; k++) {
+                moves |= call.endpoint[k] == member.endpointId()
+                        && call.target[k] == target.context
+                        && call.flags[k] == 0;
+            }
+            if (!moves || occupiesReserved(member, target)) {
                 return true;
             }
         }

@@ -69,8 +69,8 @@ public final class Mutants {
                         "M09",
                         "a context number is given back before its flush",
                         "ContextOperations.java",
-                        "if (!space.tearDown()) {",
-                        "if (!space.tearDown() && space.mappedPages() > 0) {"),
+                        "int status = removed && flushed ?",
+                        "int status = removed ?"),
                 new Mutant(
                         "M10",
                         "a status is not written when the element was refused",
