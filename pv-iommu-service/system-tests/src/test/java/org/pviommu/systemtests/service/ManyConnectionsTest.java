@@ -96,7 +96,8 @@ class ManyConnectionsTest {
                 assertEquals(RingAbi.MSG_WELCOME, answer.type());
                 answer.fds().forEach(FileDescriptor::close);
             }
-            assertFalse(Guard.isOver(deadlineNs), () -> "guests=" + service.rest().guests());
+            assertFalse(
+                    Guard.isOver(deadlineNs), () -> "guests=" + service.rest().guests());
         }
     }
 

@@ -165,7 +165,8 @@ final class ServiceProcess implements AutoCloseable {
     private Set<String> restSockets() {
         return lines(procDirectory().resolve("net/unix")).stream()
                 .map(line -> line.split(" +"))
-                .filter(fields -> fields[fields.length - 1].equals(rest().socket().toString()))
+                .filter(fields ->
+                        fields[fields.length - 1].equals(rest().socket().toString()))
                 .map(fields -> "socket:[" + fields[fields.length - 2] + "]")
                 .collect(Collectors.toSet());
     }
