@@ -183,8 +183,10 @@ class ArchitectureTest {
                 .and()
                 .doNotHaveFullyQualifiedName(RAW_MEMORY)
                 .should()
-                .callMethodWhere(describe("makes a segment larger", call -> call.getName().equals("reinterpret")
-                        && call.getTargetOwner().isEquivalentTo(MemorySegment.class)))
+                .callMethodWhere(describe(
+                        "makes a segment larger",
+                        call -> call.getName().equals("reinterpret")
+                                && call.getTargetOwner().isEquivalentTo(MemorySegment.class)))
                 .check(PRODUCT);
     }
 
