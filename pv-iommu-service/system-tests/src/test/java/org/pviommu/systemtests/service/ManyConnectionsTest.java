@@ -23,6 +23,7 @@ class ManyConnectionsTest {
     private static final int MAX_CONNECTIONS = 128;
 
     private static final int CONNECTIONS_BETWEEN_CALLS = 25;
+    private static final int SLACK = 16;
     private static final int ATTEMPTS_WHEN_FULL = 20;
     private static final int SLOTS = 2;
     private static final int FIRST_HALF_GUEST = 1_000;
@@ -114,16 +115,24 @@ class ManyConnectionsTest {
     }
 
     /**
-     * The acceptor may hold one socket more for a moment. Each connection is a socket and an epoll instance, and a guest has
-     * a ring and two eventfds per slot besides.
+     * Each connection is a thread, a socket and an epoll instance, and a guest has a ring and two eventfds per slot besides.
+     * Guests are counted exactly. The others are not: threads that end and sockets that begin are there a moment longer than
+     * what they stand for, and /proc is no snapshot.
      */
     private static void requireBound(ServiceProcess service, Map<String, Integer> before) {
+        int guests = service.rest().guests().size();
+        assertTrue(guests <= MAX_CONNECTIONS, () -> "guests=" + guests);
         long connections = service.connections();
+        assertTrue(connections <= MAX_CONNECTIONS + SLACK, () -> "connections=" + connections);
         Map<String, Integer> now = service.descriptors();
-        assertTrue(connections <= MAX_CONNECTIONS, () -> "connections=" + connections);
         int sockets = now.getOrDefault("socket", 0) - before.getOrDefault("socket", 0);
-        assertTrue(sockets <= MAX_CONNECTIONS, () -> "sockets=" + sockets);
-        int total = now.values().stream().mapToInt(Integer::intValue).sum();
-        assertTrue(total < 100 + MAX_CONNECTIONS * (2 + RingAbi.welcomeFds(SLOTS)), () -> "descriptors " + now);
+        assertTrue(sockets <= MAX_CONNECTIONS + SLACK, () -> "sockets=" + sockets);
+        int total = sum(now) - sum(before);
+        int most = (MAX_CONNECTIONS + SLACK) * (2 + RingAbi.welcomeFds(SLOTS));
+        assertTrue(total <= most, () -> "descriptors=" + total + " max=" + most + " " + now);
+    }
+
+    private static int sum(Map<String, Integer> descriptors) {
+        return descriptors.values().stream().mapToInt(Integer::intValue).sum();
     }
 }
