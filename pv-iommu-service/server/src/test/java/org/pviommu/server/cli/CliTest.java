@@ -15,6 +15,7 @@ import java.util.StringTokenizer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -146,6 +147,29 @@ class CliTest {
         assertEquals(ExitCode.REFUSED, result.code());
         assertTrue(result.err().contains("is in use by another service"), result.err());
         assertEquals(200, service.get("/api/v1/health").statusCode());
+    }
+
+    @Test
+    @Timeout(60) // a service that starts after all would run until it is told to stop
+    void shouldSayInOneLineWhereItCannotListen() throws IOException {
+        String file = Files.createFile(temporary.resolve("file")).toString();
+        String port = service.service().http().url().replaceAll(".*:", "");
+
+        for (List<String> words : List.of(
+                List.of("serve", "--ring", "/nowhere/ring.sock"),
+                List.of("serve", "--ring", file),
+                List.of("serve", "--ring", "/" + "x".repeat(200)),
+                List.of(
+                        "serve",
+                        "--ring",
+                        service.runDir().resolve(RunFiles.RING_SOCKET).toString()),
+                List.of("serve", "--http-port", port))) {
+            Result result = run(with(words, temporary.resolve("run")));
+
+            assertEquals(ExitCode.REFUSED, result.code(), result.err());
+            assertEquals(1, result.err().lines().count(), result.err());
+            assertTrue(result.err().contains(words.getLast()), result.err());
+        }
     }
 
     @Test
