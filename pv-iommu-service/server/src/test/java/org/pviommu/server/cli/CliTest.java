@@ -178,6 +178,10 @@ class CliTest {
         assertEquals(ExitCode.UNREACHABLE, never.code());
         assertTrue(never.err().contains("pvi serve --run-dir"), never.err());
 
+        Files.writeString(temporary.resolve(RunFiles.READY), "not JSON");
+        assertEquals(
+                ExitCode.UNREACHABLE, run(with(List.of("stats"), temporary)).code());
+
         Files.writeString(temporary.resolve(RunFiles.READY), "{\"http\":\"http://127.0.0.1:1\"}");
         Files.writeString(temporary.resolve(RunFiles.TOKEN), "x");
         assertEquals(
