@@ -95,6 +95,20 @@ class RequestGateTest {
         ProblemAssert.isProblem(answer, 405);
     }
 
+    /** It is unpacked before the gate is asked, so anybody could fill the log with errors that are not ours. */
+    @Test
+    void F03_shouldRefuseABodyThatCannotBeUnpacked() throws IOException {
+        String body = "{\"op\":\"read\",\"iova\":\"0x0\",\"length\":1}";
+        String request = "POST " + DMA + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                + "Content-Encoding: gzip\r\nContent-Length: " + body.length() + "\r\nConnection: close\r\n";
+
+        String trusted = service.overTcp(request + "Authorization: Bearer " + service.token() + "\r\n\r\n" + body);
+        String stranger = service.overTcp(request + "\r\n" + body);
+
+        assertTrue(trusted.startsWith("HTTP/1.1 400"), trusted);
+        assertTrue(stranger.startsWith("HTTP/1.1 4"), stranger);
+    }
+
     @Test
     void shouldRefuseTwoAuthorizations() throws IOException {
         String answer = service.overTcp("POST " + DMA + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
