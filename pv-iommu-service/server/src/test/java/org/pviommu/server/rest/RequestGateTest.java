@@ -110,6 +110,17 @@ class RequestGateTest {
     }
 
     @Test
+    void shouldHardenItsOwnRefusalsToo() throws IOException {
+        assertTrue(getWithHost("evil.example").contains("X-Content-Type-Options: nosniff"));
+        assertEquals(
+                "nosniff",
+                send("POST", DMA, "")
+                        .headers()
+                        .firstValue("X-Content-Type-Options")
+                        .orElse(""));
+    }
+
+    @Test
     void shouldRefuseTwoAuthorizations() throws IOException {
         String answer = service.overTcp("POST " + DMA + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
                 + service.token() + "\r\nAuthorization: Bearer x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
