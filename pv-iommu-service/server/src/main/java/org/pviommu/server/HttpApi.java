@@ -1,6 +1,7 @@
 package org.pviommu.server;
 
 import io.micronaut.context.ApplicationContext;
+import io.micronaut.http.server.exceptions.ServerStartupException;
 import io.micronaut.runtime.server.EmbeddedServer;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -32,6 +33,7 @@ public final class HttpApi implements AutoCloseable {
      *
      * @param port TCP port, or 0 for any free one
      * @param socket Unix socket; must not exist
+     * @throws StartException when one of them cannot be listened on
      */
     public static HttpApi start(IommuService service, String token, int port, Path socket) {
         ApplicationContext context = ApplicationContext.builder(HttpApi.class, "pvi")
@@ -46,6 +48,11 @@ public final class HttpApi implements AutoCloseable {
         try {
             context.start();
             return new HttpApi(context, context.getBean(EmbeddedServer.class).start());
+        } catch (ServerStartupException refused) {
+            context.close();
+            throw new StartException(
+                    "http-port=" + port + " socket=" + socket + " cannot be listened on: " + refused.getMessage(),
+                    refused);
         } catch (RuntimeException failed) {
             context.close();
             throw failed;

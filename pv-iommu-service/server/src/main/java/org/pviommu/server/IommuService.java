@@ -1,11 +1,13 @@
 package org.pviommu.server;
 
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import org.pviommu.engine.BatchLog;
 import org.pviommu.engine.Engine;
 import org.pviommu.engine.HostIommu;
 import org.pviommu.host.SimulatedIommu;
+import org.pviommu.natives.NativeException;
 import org.pviommu.server.config.ServiceSettings;
 import org.pviommu.server.ring.RingServer;
 
@@ -35,11 +37,15 @@ public final class IommuService implements AutoCloseable {
      *
      * @param ringPath socket file to listen on
      * @param plant fault to plant, for the demonstration; NONE otherwise
+     * @throws StartException when that cannot be
      */
     public static IommuService start(ServiceSettings settings, Path ringPath, Plant plant) {
         IommuService service = new IommuService(settings, ringPath, plant);
         try {
             service.ring.start();
+        } catch (NativeException | IllegalArgumentException | UncheckedIOException refused) {
+            service.close();
+            throw new StartException("ring=" + ringPath + " cannot be listened on: " + refused.getMessage(), refused);
         } catch (RuntimeException failed) {
             service.close();
             throw failed;

@@ -24,6 +24,7 @@ public final class RunningService implements AutoCloseable {
      * Starts everything and says so in the ready file; on failure nothing is left running.
      *
      * @throws org.pviommu.server.run.RunDirectoryException when the directory is taken or unusable
+     * @throws StartException when an address cannot be listened on
      */
     public static RunningService start(Path runDir, ServiceSettings settings, Plant plant) {
         RunDirectory directory = RunDirectory.claim(runDir);

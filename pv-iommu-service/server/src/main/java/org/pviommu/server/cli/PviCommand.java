@@ -2,6 +2,7 @@ package org.pviommu.server.cli;
 
 import java.io.PrintWriter;
 import org.jspecify.annotations.Nullable;
+import org.pviommu.server.StartException;
 import org.pviommu.server.Version;
 import org.pviommu.server.config.ConfigException;
 import org.pviommu.server.run.RunDirectoryException;
@@ -84,6 +85,7 @@ public final class PviCommand implements Runnable {
             case CommandException ours -> ours.exitCode();
             case ConfigException operators -> ExitCode.USAGE;
             case RunDirectoryException operators -> ExitCode.REFUSED;
+            case StartException operators -> ExitCode.REFUSED;
             default -> null;
         };
     }

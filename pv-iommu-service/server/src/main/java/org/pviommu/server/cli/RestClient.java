@@ -47,7 +47,7 @@ public final class RestClient implements AutoCloseable {
         } catch (NoSuchFileException nobody) {
             throw CommandException.unreachable(
                     "no service in run-dir=" + runDir + "; start one: pvi serve --run-dir " + runDir);
-        } catch (IOException unreadable) {
+        } catch (IOException | IllegalArgumentException unreadable) {
             throw CommandException.unreachable("run-dir=" + runDir + " cannot be read: " + unreadable);
         }
     }

@@ -70,6 +70,9 @@ public final class Demo {
             show(children, directory);
         } catch (DemoFailure | CommandException failed) {
             checks.check("the demonstration runs to its end", false, String.valueOf(failed.getMessage()));
+        } catch (RuntimeException failed) {
+            // Whoever answered with what cannot be read, guest or service: it is a failure like any other.
+            checks.check("the demonstration runs to its end", false, String.valueOf(failed));
         }
         boolean good = checks.finish();
         long seconds = TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - startedNs);

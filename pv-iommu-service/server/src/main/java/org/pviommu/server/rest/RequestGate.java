@@ -57,9 +57,14 @@ final class RequestGate {
         return null;
     }
 
-    /** The page may load nothing from elsewhere; answers are about this moment and are not to be kept or guessed at. */
+    /** For every answer but those of {@link #check}, which come before this is asked. */
     @ResponseFilter
-    void harden(MutableHttpResponse<?> response) {
+    void answer(MutableHttpResponse<?> response) {
+        harden(response);
+    }
+
+    /** The page may load nothing from elsewhere; answers are about this moment and are not to be kept or guessed at. */
+    private static void harden(MutableHttpResponse<?> response) {
         response.header(
                 "Content-Security-Policy",
                 "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
@@ -92,8 +97,10 @@ final class RequestGate {
     }
 
     private static MutableHttpResponse<Problem> refuse(HttpStatus status, String detail) {
-        return HttpResponse.<Problem>status(status)
+        MutableHttpResponse<Problem> refusal = HttpResponse.<Problem>status(status)
                 .body(ProblemErrors.of(status, detail))
                 .contentType(MediaType.APPLICATION_JSON_PROBLEM_TYPE);
+        harden(refusal);
+        return refusal;
     }
 }

@@ -173,7 +173,7 @@ public final class RingServer implements AutoCloseable {
                 try {
                     poller.await(connections.isEmpty() ? -1 : SUPERVISE_MS);
                     superviseWhenDue(SUPERVISE_MS);
-                    acceptAll();
+                    acceptOne();
                 } catch (Throwable e) {
                     log.error("ring: accept failed, trying again", e);
                     pause();
@@ -181,11 +181,11 @@ public final class RingServer implements AutoCloseable {
             }
         }
 
-        private void acceptAll() {
+        /** One at a time: the poller reports the next one at once, and whoever connects without end delays nothing else. */
+        private void acceptOne() {
             UnixSocket connection = socket.accept();
-            while (connection != null) {
+            if (connection != null) {
                 admit(connection);
-                connection = stopping ? null : socket.accept();
             }
         }
 

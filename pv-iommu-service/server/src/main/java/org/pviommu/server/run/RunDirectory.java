@@ -6,6 +6,7 @@ import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -16,6 +17,7 @@ import java.util.EnumSet;
 import java.util.HexFormat;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.pviommu.natives.Natives;
 
 /**
  * The run directory of one service, held by a file lock from {@link #claim} to {@link #close}. The lock belongs to the
@@ -26,6 +28,10 @@ public final class RunDirectory implements AutoCloseable {
     private static final Set<PosixFilePermission> OWNER_ONLY_DIRECTORY = PosixFilePermissions.fromString("rwx------");
     private static final Set<PosixFilePermission> OWNER_ONLY_FILE =
             EnumSet.of(PosixFilePermission.OWNER_READ, PosixFilePermission.OWNER_WRITE);
+
+    private static final int PERMISSION_BITS = 07777;
+    /** What group and others may do. */
+    private static final int NOT_OWNER_BITS = 077;
 
     /** The longest path that fits {@code sockaddr_un.sun_path} with its final zero. */
     private static final int MAX_SOCKET_PATH_BYTES = 107;
@@ -43,19 +49,33 @@ public final class RunDirectory implements AutoCloseable {
     }
 
     /**
-     * Makes the directory (0700), takes its lock, and writes a new token and our pid.
+     * Makes the directory (0700) unless it is there, takes its lock, and writes a new token and our pid.
      *
-     * @throws RunDirectoryException when another service holds it or it cannot be written
+     * @throws RunDirectoryException when another service holds it, it cannot be written, or others can get at it
      */
     public static RunDirectory claim(Path directory) {
         Path path = directory.toAbsolutePath().normalize();
         try {
             Files.createDirectories(path, PosixFilePermissions.asFileAttribute(OWNER_ONLY_DIRECTORY));
-            // It may have existed with other permissions; setting them also fails when it is not ours.
-            Files.setPosixFilePermissions(path, OWNER_ONLY_DIRECTORY);
+            requirePrivate(path);
             return lockAndFill(path);
         } catch (IOException refused) {
             throw new RunDirectoryException("run-dir=" + path + " cannot be used", refused);
+        }
+    }
+
+    /**
+     * One that was there before may be another user's, who waits for our token in it, or a link; or a directory that all
+     * share, such as /tmp. So it is looked at, and never changed: a mode of ours would lock the others out.
+     */
+    private static void requirePrivate(Path path) throws IOException {
+        boolean isDirectory = Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS);
+        int uid = (int) Files.getAttribute(path, "unix:uid", LinkOption.NOFOLLOW_LINKS);
+        int mode = (int) Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS) & PERMISSION_BITS;
+        if (!isDirectory || uid != Natives.uid() || (mode & NOT_OWNER_BITS) != 0) {
+            throw new RunDirectoryException("run-dir=" + path + " has uid=" + uid + " mode="
+                    + Integer.toOctalString(mode) + " but must be a directory of uid=" + Natives.uid()
+                    + " and mode=700: name a new one, or chmod 700 it");
         }
     }
 

@@ -15,6 +15,7 @@ import java.util.StringTokenizer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -149,10 +150,37 @@ class CliTest {
     }
 
     @Test
+    @Timeout(60) // a service that starts after all would run until it is told to stop
+    void shouldSayInOneLineWhereItCannotListen() throws IOException {
+        String file = Files.createFile(temporary.resolve("file")).toString();
+        String port = service.service().http().url().replaceAll(".*:", "");
+
+        for (List<String> words : List.of(
+                List.of("serve", "--ring", "/nowhere/ring.sock"),
+                List.of("serve", "--ring", file),
+                List.of("serve", "--ring", "/" + "x".repeat(200)),
+                List.of(
+                        "serve",
+                        "--ring",
+                        service.runDir().resolve(RunFiles.RING_SOCKET).toString()),
+                List.of("serve", "--http-port", port))) {
+            Result result = run(with(words, temporary.resolve("run")));
+
+            assertEquals(ExitCode.REFUSED, result.code(), result.err());
+            assertEquals(1, result.err().lines().count(), result.err());
+            assertTrue(result.err().contains(words.getLast()), result.err());
+        }
+    }
+
+    @Test
     void shouldExitWith3WhenNobodyIsThere() throws IOException {
         Result never = run(with(List.of("stats"), temporary));
         assertEquals(ExitCode.UNREACHABLE, never.code());
         assertTrue(never.err().contains("pvi serve --run-dir"), never.err());
+
+        Files.writeString(temporary.resolve(RunFiles.READY), "not JSON");
+        assertEquals(
+                ExitCode.UNREACHABLE, run(with(List.of("stats"), temporary)).code());
 
         Files.writeString(temporary.resolve(RunFiles.READY), "{\"http\":\"http://127.0.0.1:1\"}");
         Files.writeString(temporary.resolve(RunFiles.TOKEN), "x");

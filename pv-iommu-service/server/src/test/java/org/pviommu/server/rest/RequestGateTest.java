@@ -8,11 +8,16 @@ import io.micronaut.http.HttpMethod;
 import io.micronaut.web.router.Router;
 import io.micronaut.web.router.UriRouteInfo;
 import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.URI;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -24,6 +29,9 @@ import org.pviommu.server.config.ServiceSettings;
 class RequestGateTest {
     private static final Set<HttpMethod> READING = Set.of(HttpMethod.GET, HttpMethod.HEAD, HttpMethod.TRACE);
     private static final String DMA = "/api/v1/endpoints/0001:00:01.0/dma";
+
+    private static final String VERSION =
+            "GET /api/v1/version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
     @SuppressWarnings("NullAway.Init") // set before the first test
     private static TestService service;
@@ -93,6 +101,65 @@ class RequestGateTest {
 
         assertEquals(405, answer.statusCode());
         ProblemAssert.isProblem(answer, 405);
+    }
+
+    /** It is unpacked before the gate is asked, so anybody could fill the log with errors that are not ours. */
+    @Test
+    void F03_shouldRefuseABodyThatCannotBeUnpacked() throws IOException {
+        String body = "{\"op\":\"read\",\"iova\":\"0x0\",\"length\":1}";
+        String request = "POST " + DMA + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                + "Content-Encoding: gzip\r\nContent-Length: " + body.length() + "\r\nConnection: close\r\n";
+
+        String trusted = service.overTcp(request + "Authorization: Bearer " + service.token() + "\r\n\r\n" + body);
+        String stranger = service.overTcp(request + "\r\n" + body);
+
+        assertTrue(trusted.startsWith("HTTP/1.1 400"), trusted);
+        assertTrue(stranger.startsWith("HTTP/1.1 4"), stranger);
+    }
+
+    @Test
+    void F05_shouldBoundTheConnectionsOfEachListener() throws IOException {
+        URI url = URI.create(service.service().http().url());
+        List<SocketChannel> held = new ArrayList<>();
+        try {
+            for (int i = 0; i < ConnectionLimit.MAX_CONNECTIONS + 8; i++) {
+                held.add(SocketChannel.open(new InetSocketAddress(url.getHost(), url.getPort())));
+            }
+
+            assertEquals(-1, held.getLast().read(ByteBuffer.allocate(1)), "beyond the limit: closed at once");
+            assertTrue(service.overUnixSocket(VERSION).startsWith("HTTP/1.1 200"), "the operator still gets in");
+        } finally {
+            for (SocketChannel channel : held) {
+                channel.close();
+            }
+        }
+        assertTrue(answersAgain(), "closed connections are not counted");
+    }
+
+    /** The service learns of a closed connection a little later. */
+    private static boolean answersAgain() {
+        long deadlineNs = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+        while (System.nanoTime() - deadlineNs < 0) {
+            try {
+                if (service.overTcp(VERSION).startsWith("HTTP/1.1 200")) {
+                    return true;
+                }
+            } catch (IOException refused) {
+                Thread.onSpinWait();
+            }
+        }
+        return false;
+    }
+
+    @Test
+    void shouldHardenItsOwnRefusalsToo() throws IOException {
+        assertTrue(getWithHost("evil.example").contains("X-Content-Type-Options: nosniff"));
+        assertEquals(
+                "nosniff",
+                send("POST", DMA, "")
+                        .headers()
+                        .firstValue("X-Content-Type-Options")
+                        .orElse(""));
     }
 
     @Test

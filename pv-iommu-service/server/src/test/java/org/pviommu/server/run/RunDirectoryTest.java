@@ -5,13 +5,18 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.pviommu.natives.Natives;
 
 class RunDirectoryTest {
     @TempDir
@@ -19,16 +24,50 @@ class RunDirectoryTest {
 
     @Test
     void shouldBeForTheOwnerAlone() throws IOException {
-        Path path = Files.createDirectory(temporary.resolve("open"));
-        Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rwxrwxrwx"));
-
-        try (RunDirectory directory = RunDirectory.claim(path)) {
+        try (RunDirectory directory = RunDirectory.claim(temporary.resolve("run"))) {
             assertEquals("rwx------", permissions(directory.path()));
-            assertEquals("rw-------", permissions(path.resolve(RunFiles.TOKEN)));
+            assertEquals("rw-------", permissions(directory.path().resolve(RunFiles.TOKEN)));
             assertEquals(
                     directory.token(),
-                    Files.readString(path.resolve(RunFiles.TOKEN)).strip());
+                    Files.readString(directory.path().resolve(RunFiles.TOKEN)).strip());
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"rwxrwxrwx", "rwxr-xr-x", "rwx-----x"})
+    void shouldNeitherUseNorChangeADirectoryThatOthersCanEnter(String mode) throws IOException {
+        Path shared = Files.createDirectory(temporary.resolve("shared"));
+        Files.setPosixFilePermissions(shared, PosixFilePermissions.fromString(mode));
+
+        RunDirectoryException refused = assertThrows(RunDirectoryException.class, () -> RunDirectory.claim(shared));
+
+        assertTrue(String.valueOf(refused.getMessage()).contains("chmod 700"), refused::toString);
+        assertEquals(mode, permissions(shared));
+        try (Stream<Path> files = Files.list(shared)) {
+            assertEquals(0, files.count());
+        }
+    }
+
+    /** Somebody may have laid it there to be told our token, or to have us write into a directory of ours. */
+    @Test
+    void shouldNotFollowALink() throws IOException {
+        Path target = Files.createDirectory(
+                temporary.resolve("target"),
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        Path link = Files.createSymbolicLink(temporary.resolve("link"), target);
+
+        assertThrows(RunDirectoryException.class, () -> RunDirectory.claim(link));
+    }
+
+    @Test
+    void shouldRefuseTheDirectoryOfAnotherUser() throws IOException {
+        Path foreign = Files.createDirectory(
+                temporary.resolve("foreign"),
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        assumeTrue(Natives.uid() == 0, "only root can make one");
+        Files.setAttribute(foreign, "unix:uid", 12345);
+
+        assertThrows(RunDirectoryException.class, () -> RunDirectory.claim(foreign));
     }
 
     @Test
@@ -60,7 +99,8 @@ class RunDirectoryTest {
 
     @Test
     void shouldClearWhatADeadServiceLeft() throws IOException {
-        Path path = Files.createDirectory(temporary.resolve("run"));
+        Path path = temporary.resolve("run");
+        RunDirectory.claim(path).close();
         Files.writeString(path.resolve(RunFiles.READY), "{}");
         Files.writeString(path.resolve(RunFiles.API_SOCKET), "");
 
