@@ -24,8 +24,7 @@ class GuestSideDocTest {
             Pattern.compile("(?ms)^/\\* doc:begin (\\w+) \\*/\\n(.*?)^/\\* doc:end (\\w+) \\*/$");
 
     /** A code block with the comment before it that says where it is from; group 2 is null without such a comment. */
-    private static final Pattern BLOCK =
-            Pattern.compile("(?ms)^(<!-- (\\w+\\.c) (\\w+) -->\\n)?```c\\n(.*?)^```$");
+    private static final Pattern BLOCK = Pattern.compile("(?ms)^(<!-- (\\w+\\.c) (\\w+) -->\\n)?```c\\n(.*?)^```$");
 
     @Test
     void shouldQuoteTheSourcesWordForWord() throws IOException {
