@@ -117,6 +117,8 @@ static void should_refuse_arguments(void) {
     refuses("--batch", "1048577", "--batch");
     refuses("--first-mfn", "0xfffffffffffff", "--first-mfn");
     refuses("--check-page", "1", "--fill");
+    refuses("--endpoint", "0x10008", "--endpoint needs --patterns");
+    refuses("--endpoint", "0001:00:01.0", "--endpoint: not a valid value");
     refuses("--no-such", "1", "--no-such");
     refuses("stray", "1", "no option");
 }
