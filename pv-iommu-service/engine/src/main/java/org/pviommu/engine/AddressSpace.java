@@ -21,6 +21,7 @@ public final class AddressSpace {
     private final int context;
     private final HostAddressSpace host;
     private final long lastBfn;
+    private final long maxRunPages;
     private final BatchLog log;
     private final SliceRecord flushRecord = new SliceRecord();
     /** What the attached endpoints reserve; replaced as a whole when one comes or goes. An
@@ -37,11 +38,19 @@ public final class AddressSpace {
     /** Set when owed frames did not fit into {@link #owed}: then the table is searched for them after the flush. */
     private boolean owedOutsideList;
 
-    AddressSpace(Guest guest, int context, HostAddressSpace host, TableMemory tables, BatchLog log, long lastBfn) {
+    AddressSpace(
+            Guest guest,
+            int context,
+            HostAddressSpace host,
+            TableMemory tables,
+            BatchLog log,
+            HostCapabilities capabilities) {
         this.guest = guest;
         this.context = context;
         this.host = host;
-        this.lastBfn = lastBfn;
+        this.lastBfn = capabilities.lastBfn();
+        this.maxRunPages =
+                capabilities.cutsMappings() ? Long.MAX_VALUE : guest.policy().maxHeldFrames();
         this.log = log;
         this.owed = new OwedFrames(guest.policy().maxHeldFrames());
         this.table = newTable(tables);
@@ -180,6 +189,14 @@ public final class AddressSpace {
 
     long lastBfn() {
         return lastBfn;
+    }
+
+    /**
+     * How many pages may become one mapping of the host. Where a mapping cannot be cut it has to be removed whole, and no
+     * more than the bound on held frames can be removed at a time: a larger one could never be removed.
+     */
+    long maxRunPages() {
+        return maxRunPages;
     }
 
     void addMapped(long pages) {

@@ -87,8 +87,7 @@ public final class Engine implements AutoCloseable {
             throw hostRefused("no address space for guest=" + guest.id(), e.errno());
         }
         try {
-            return new AddressSpace(
-                    guest, context, hostSpace, tables, log, host.capabilities().lastBfn());
+            return new AddressSpace(guest, context, hostSpace, tables, log, host.capabilities());
         } catch (RuntimeException e) {
             hostSpace.destroy();
             throw e;

@@ -167,7 +167,8 @@ final class MapRun {
         long bfnsLeft = space.lastBfnOfRun(firstBfn) - firstBfn;
         long mfnsLeft = region.lastMfn() - firstMfn;
         long quotaLeft = guest.mappableFrames() - 1;
-        return Math.max(0, Math.min(Math.min(max, bfnsLeft), Math.min(mfnsLeft, quotaLeft)));
+        long wanted = Math.min(max, space.maxRunPages() - 1);
+        return Math.max(0, Math.min(Math.min(wanted, bfnsLeft), Math.min(mfnsLeft, quotaLeft)));
     }
 
     /** Gives the run to the host. What the host refuses is taken back, and all pages of the run have that status. */
