@@ -33,7 +33,7 @@ final class ContextOperations {
      * Applies {@code n} elements.
      *
      * @param elements our own copy; alloc_context writes the number of the new address space into it
-     * @param statuses one byte each, positive errno
+     * @param newStatuses one byte each, positive errno
      */
     void apply(int newSubOp, long elements, int n, long newStatuses) {
         subOp = newSubOp;
@@ -147,6 +147,7 @@ final class ContextOperations {
      * target; a call that would leave a member behind is refused. Elements before {@code next} are done: a member that they
      * could not move is not named any more.
      */
+    @SuppressWarnings("ReferenceEquality") // both come from the guest's one list of endpoints
     private boolean wouldPartGroup(EndpointDescriptor endpoint, AddressSpace target, long elements, int next, int n) {
         for (EndpointDescriptor member : guest.endpoints()) {
             if (member.group() != endpoint.group() || guest.attachment(member.endpointId()) == target) {
