@@ -243,9 +243,7 @@ final class BatchExecutor {
                 rangeOperations.flushedEarly();
             }
         }
-        if (guest.holdableFrames() <= 0) {
-            guest.flushAllBut(space); // what its other address spaces owe counts against the same bound
-        }
+        guest.flushAllBut(space); // what its other address spaces owe counts against the same bound
         earlyFlushFailed = guest.holdableFrames() <= 0;
         return !earlyFlushFailed;
     }

@@ -144,6 +144,26 @@ class DeferredFlushTest {
         }
     }
 
+    /** All of them, also when the one at work would make room enough (hypercall-abi: the bound on held frames). */
+    @Test
+    void shouldFlushTheOthersAtTheBoundEvenIfTheOwnFlushMakesRoom() {
+        try (Bench bench = new Bench(Bench.policy(1000, 100, 4))) {
+            int context = bench.driver.allocContext();
+            mapIn(bench, 0, 1, DATA_MFN, 8);
+            mapIn(bench, context, 1, DATA_MFN, 8);
+            deferIn(bench, 0, 1, 2);
+            bench.host.forgetCalls();
+            bench.log.forget();
+            deferIn(bench, context, 1, 3);
+            assertEquals(List.of("unmap 1", "flush 1", "flush 0", "unmap 1"), bench.host.order());
+            assertEquals(
+                    List.of(2, 0, 1),
+                    bench.log.slices().stream().map(slice -> slice.operations()).toList());
+            assertEquals(0, bench.space().owedPages());
+            assertEquals(1, bench.space(context).owedPages());
+        }
+    }
+
     @Test
     void shouldGoOnDeferringAfterTheBoundWasReached() {
         try (Bench bench = new Bench(Bench.policy(1000, 100, 4))) {

@@ -335,9 +335,7 @@ final class ReferenceModel {
                 removedSinceFlush[index] = false;
             }
         }
-        if (heldPages() >= shape.maxHeldFrames()) {
-            spaces.values().stream().filter(other -> other != space).forEach(this::flushAndRelease);
-        }
+        spaces.values().stream().filter(other -> other != space).forEach(this::flushAndRelease);
         earlyFlushFailed = heldPages() >= shape.maxHeldFrames();
         return !earlyFlushFailed;
     }
