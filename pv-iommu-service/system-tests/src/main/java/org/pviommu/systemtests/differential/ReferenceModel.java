@@ -548,6 +548,7 @@ final class ReferenceModel {
         return outcome == -EBUSY ? IommuStatus.EBUSY : IommuStatus.EIO;
     }
 
+    @SuppressWarnings("ReferenceEquality") // both come from the one list of the shape
     private boolean partsGroup(World.Endpoint endpoint, SpaceModel target, int index) {
         for (World.Endpoint member : shape.endpoints()) {
             Integer at = attachments.get(member.endpointId());
