@@ -188,7 +188,8 @@ public final class Engine implements AutoCloseable {
             GuestRegion region = grantee.regionOf(granteeFirstMfn, 1);
             if (region == null || !region.isGranted() || region.firstMfn() != granteeFirstMfn) {
                 throw new EngineException(
-                        EngineException.Kind.NOT_FOUND, "guest=" + granteeId + " has no grant at mfn=" + granteeFirstMfn);
+                        EngineException.Kind.NOT_FOUND,
+                        "guest=" + granteeId + " has no grant at mfn=" + granteeFirstMfn);
             }
             region.revoke();
             if (force && !grantee.letGo(region)) {

@@ -178,7 +178,8 @@ public final class Guest {
     }
 
     /** The region that covers all of {@code pages} frames from {@code firstMfn} on, or null. */
-    @Nullable GuestRegion regionOf(long firstMfn, long pages) {
+    @Nullable
+    GuestRegion regionOf(long firstMfn, long pages) {
         requireFrames(firstMfn, pages);
         GuestRegion region = memory.find(firstMfn);
         return region != null && region.contains(firstMfn + pages - 1) ? region : null;
