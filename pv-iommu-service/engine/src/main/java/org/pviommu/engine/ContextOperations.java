@@ -33,7 +33,7 @@ final class ContextOperations {
      * Applies {@code n} elements.
      *
      * @param elements our own copy; alloc_context writes the number of the new address space into it
-     * @param statuses one byte each, positive errno
+     * @param newStatuses one byte each, positive errno
      */
     void apply(int newSubOp, long elements, int n, long newStatuses) {
         subOp = newSubOp;
@@ -152,7 +152,7 @@ final class ContextOperations {
             if (member.group() != endpoint.group() || guest.attachment(member.endpointId()) == target) {
                 continue;
             }
-            boolean moves = member == endpoint || isNamed(member, target, elements, next, n);
+            boolean moves = member.equals(endpoint) || isNamed(member, target, elements, next, n);
             if (!moves || mapsReserved(target, member)) {
                 return true;
             }
