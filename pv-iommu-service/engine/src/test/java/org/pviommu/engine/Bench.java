@@ -220,7 +220,7 @@ final class Bench implements AutoCloseable {
 
     private long mfnOf(RecordingHost.Page page) {
         for (GuestRegion region : guest.regions()) {
-            if (region.memory() == page.memory()) {
+            if (region.memory().equals(page.memory())) {
                 return region.firstMfn() + (page.offsetBytes() >>> 12);
             }
         }
