@@ -153,7 +153,7 @@ final class ContextOperations {
             if (member.group() != endpoint.group() || guest.attachment(member.endpointId()) == target) {
                 continue;
             }
-            boolean moves = member == endpoint || isNamed(member, target, elements, next, n);
+            boolean moves = member.equals(endpoint) || isNamed(member, target, elements, next, n);
             if (!moves || mapsReserved(target, member)) {
                 return true;
             }

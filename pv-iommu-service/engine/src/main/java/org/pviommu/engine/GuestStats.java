@@ -12,7 +12,7 @@ package org.pviommu.engine;
  * @param flushes flushes that completed
  * @param earlyFlushes flushes before the end of a call, because the bound on held frames was reached
  * @param flushFailures flushes that failed after retries
- * @param mappedFrames pages that count against the quota, owed ones included
+ * @param mappedFrames pages that are mapped, which is what counts against the quota; owed ones do not
  * @param heldFrames frames removed whose flush is still owed
  * @param tablePages 4 KiB pages of tables
  * @param registeredFrames frames of registered memory

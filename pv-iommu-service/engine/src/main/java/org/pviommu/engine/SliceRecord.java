@@ -16,8 +16,9 @@ public final class SliceRecord {
         /** Everything removed so far can no longer be reached. */
         DONE,
         /**
-         * It failed after retries: what was removed stays held and owed. Every removal of the call that no flush has covered,
-         * those in its earlier records included, is answered with -EIO, whatever status was recorded for it.
+         * It failed after retries: what was removed stays held and owed. With the last record of a call, every removal of the
+         * call that no flush has covered, those in its earlier records included, is answered with -EIO, whatever status was
+         * recorded for it. With an earlier record it was tried at the bound on held frames, and the flush at the end decides.
          */
         FAILED
     }

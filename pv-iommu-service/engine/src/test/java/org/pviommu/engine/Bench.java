@@ -221,7 +221,7 @@ final class Bench implements AutoCloseable {
     @SuppressWarnings("ReferenceEquality") // a region is an object with an owner and an end, not a value
     private long mfnOf(RecordingHost.Page page) {
         for (GuestRegion region : guest.regions()) {
-            if (region.memory() == page.memory()) {
+            if (region.memory().equals(page.memory())) {
                 return region.firstMfn() + (page.offsetBytes() >>> 12);
             }
         }

@@ -286,6 +286,24 @@ class RangeCallTest {
         }
     }
 
+    /** An element that removed nothing after the early flush has nothing to lose by the final one. */
+    @Test
+    void shouldKeepAResultThatAnEarlyFlushMadeFinal() {
+        try (Bench bench = new Bench(Bench.policy(1000, 100, 4))) {
+            bench.driver.mapRange(RangeOp.rw(10, DATA_MFN, 6));
+            bench.host.refuseToCut(14);
+            bench.host.observe(call -> {
+                if (call.kind() == Kind.UNMAP && call.first() == 15) {
+                    bench.host.answerAlways(Kind.FLUSH, -5);
+                }
+            });
+            assertEquals(EIO, bench.driver.unmapRange(RangeOp.at(10, 6), RangeOp.at(15, 1)));
+            assertArrayEquals(new int[] {EBUSY, EIO}, bench.driver.statuses());
+            assertEquals(4, bench.driver.nrDone(0));
+            assertEquals(0, bench.driver.nrDone(1));
+        }
+    }
+
     @Test
     void shouldStopWhereAnEarlyFlushFails() {
         try (Bench bench = new Bench(Bench.policy(1000, 100, 4))) {

@@ -555,7 +555,7 @@ final class ReferenceModel {
             if (member.group() != endpoint.group() || (at != null && at == target.context)) {
                 continue;
             }
-            boolean moves = member == endpoint;
+            boolean moves = member.equals(endpoint);
             for (int k = index + 1; k < statuses.length; k++) {
                 moves |= call.endpoint[k] == member.endpointId()
                         && call.target[k] == target.context
