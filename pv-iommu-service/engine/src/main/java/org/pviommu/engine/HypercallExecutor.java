@@ -217,10 +217,7 @@ public final class HypercallExecutor implements AutoCloseable {
             guest.memory().copyIn(sliceArg, snapshot, (long) n * size);
             contexts.apply(subOp, snapshot, n, statuses);
             if (subOp == IommuOp.ALLOC_CONTEXT) {
-                for (int i = 0; i < n; i++) {
-                    int context = RawMemory.getInt(snapshot + (long) i * size + IommuContextOp.CTX_NO_OFFSET);
-                    guest.memory().putInt(sliceArg + (long) i * size + IommuContextOp.CTX_NO_OFFSET, context);
-                }
+                publishContextNumbers(sliceArg, n);
             }
             int statusOffset =
                     subOp == IommuOp.ATTACH_DEVICE ? IommuAttachOp.STATUS_OFFSET : IommuContextOp.STATUS_OFFSET;
@@ -228,6 +225,16 @@ public final class HypercallExecutor implements AutoCloseable {
             guest.counters().operations.add(n);
         }
         return accessible < count ? IommuStatus.EFAULT : IommuStatus.OK;
+    }
+
+    /** Only where one was made: an element that was refused keeps what the guest has there by now. */
+    private void publishContextNumbers(long arg, int n) {
+        for (int i = 0; i < n; i++) {
+            long number = (long) i * IommuContextOp.SIZE + IommuContextOp.CTX_NO_OFFSET;
+            if (RawMemory.getByte(statuses + i) == IommuStatus.OK) {
+                guest.memory().putInt(arg + number, RawMemory.getInt(snapshot + number));
+            }
+        }
     }
 
     /** Tells as many ranges as the array has room for, and returns how many there are. */
