@@ -25,6 +25,12 @@ import org.pviommu.engine.support.TestMemory;
 
 /** The path of an operation allocates nothing on the Java heap, measured and not believed. */
 class HotPathAllocationTest {
+    /**
+     * Until the last compiler is done, code allocates that does not afterwards, and when that is depends on how busy the machine
+     * is. Code that allocates keeps doing so, so patience hides nothing.
+     */
+    private static final long PATIENCE_NS = 60_000_000_000L;
+
     private static final int OPS = 128;
     private static final int WARM_BATCHES = 20_000;
     private static final int MEASURED_BATCHES = 2_000;
@@ -151,14 +157,22 @@ class HotPathAllocationTest {
                 preparation.accept(driver);
                 repeat(driver, batch, WARM_BATCHES);
                 long done = guest.stats().unmaps() + guest.stats().failures();
-                long before = threads.getCurrentThreadAllocatedBytes();
-                repeat(driver, batch, MEASURED_BATCHES);
-                long allocated = threads.getCurrentThreadAllocatedBytes() - before;
+                long deadlineNs = System.nanoTime() + PATIENCE_NS;
+                long allocated = measure(threads, driver, batch);
+                while (allocated > ALLOWED_BYTES && System.nanoTime() < deadlineNs) {
+                    allocated = measure(threads, driver, batch);
+                }
                 assertTrue(allocated <= ALLOWED_BYTES, "allocatedBytes=" + allocated + " max=" + ALLOWED_BYTES);
                 assertTrue(guest.stats().unmaps() + guest.stats().failures() > done, "it did something");
                 assertEquals(0, guest.stats().heldFrames());
             }
         }
+    }
+
+    private static long measure(ThreadMXBean threads, GuestDriver driver, Consumer<GuestDriver> batch) {
+        long before = threads.getCurrentThreadAllocatedBytes();
+        repeat(driver, batch, MEASURED_BATCHES);
+        return threads.getCurrentThreadAllocatedBytes() - before;
     }
 
     private static void repeat(GuestDriver driver, Consumer<GuestDriver> batch, int times) {
