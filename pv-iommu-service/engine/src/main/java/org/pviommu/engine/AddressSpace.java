@@ -19,10 +19,9 @@ public final class AddressSpace {
 
     private final Guest guest;
     private final int context;
-    private final HostAddressSpace host;
+    private final WatchedHost host;
     private final long lastBfn;
     private final long maxRunPages;
-    private final BatchLog log;
     private final SliceRecord flushRecord = new SliceRecord();
     /** What the attached endpoints reserve; replaced as a whole when one comes or goes. An
      * array, because a list would allocate an iterator for each run. */
@@ -32,26 +31,21 @@ public final class AddressSpace {
     private final RadixTable table;
     private final IotlbGather gather = new IotlbGather();
     private final OwedFrames owed;
+    private final long digestSalt;
     private final Counter mappedPages = new Counter();
     private final Counter owedPages = new Counter();
 
     /** Set when owed frames did not fit into {@link #owed}: then the table is searched for them after the flush. */
     private boolean owedOutsideList;
 
-    AddressSpace(
-            Guest guest,
-            int context,
-            HostAddressSpace host,
-            TableMemory tables,
-            BatchLog log,
-            HostCapabilities capabilities) {
+    AddressSpace(Guest guest, int context, HostAddressSpace host, TableMemory tables, HostCapabilities capabilities) {
         this.guest = guest;
         this.context = context;
-        this.host = host;
+        this.host = new WatchedHost(host, guest.events());
+        this.digestSalt = MappingDigest.salt(guest.id(), context);
         this.lastBfn = capabilities.lastBfn();
         this.maxRunPages =
                 capabilities.cutsMappings() ? Long.MAX_VALUE : guest.policy().maxHeldFrames();
-        this.log = log;
         this.owed = new OwedFrames(guest.policy().maxHeldFrames());
         this.table = newTable(tables);
     }
@@ -155,7 +149,7 @@ public final class AddressSpace {
         return guest;
     }
 
-    HostAddressSpace host() {
+    WatchedHost host() {
         return host;
     }
 
@@ -203,18 +197,24 @@ public final class AddressSpace {
         mappedPages.add(pages);
     }
 
+    /** The host has mapped a run. */
+    void digestMapped(long bfn, long mfn, int access, long pages) {
+        guest.addToDigest(MappingDigest.run(digestSalt, bfn, mfn, access, pages));
+    }
+
     /**
      * Enters what the host removed: from now on the frames are held although nothing translates to them, and the bus frames
      * wait for the flush. Their entries are marked owed already.
      */
-    void owe(long bfn, long mfn, long pages) {
+    void owe(long bfn, long mfn, int access, long pages) {
         if (!owed.add(bfn, mfn, pages)) {
             owedOutsideList = true;
         }
-        countOwed(bfn, pages);
+        countOwed(bfn, mfn, access, pages);
     }
 
-    private void countOwed(long bfn, long pages) {
+    private void countOwed(long bfn, long mfn, int access, long pages) {
+        guest.addToDigest(-MappingDigest.run(digestSalt, bfn, mfn, access, pages));
         gather.add(bfn, pages);
         mappedPages.add(-pages);
         owedPages.add(pages);
@@ -239,7 +239,7 @@ public final class AddressSpace {
             if (PageEntry.isMapped(entry)) {
                 RawMemory.putLong(slot, PageEntry.removed(entry, PageEntry.OWED));
                 owedOutsideList |= !owed.addUnasked(bfn, PageEntry.mfn(entry));
-                countOwed(bfn, 1);
+                countOwed(bfn, PageEntry.mfn(entry), PageEntry.access(entry), 1);
             }
         }
     }
@@ -263,15 +263,20 @@ public final class AddressSpace {
 
     /**
      * A flush that does not belong to a call's own end: asked for by the guest, by the bound on held frames, or before an
-     * endpoint or a region goes. Recorded before the frames are let go; nothing happens when nothing is owed.
+     * endpoint or a region goes. Recorded before the frames are let go; nothing happens when nothing is owed. One that is not
+     * part of something that was announced to the log announces itself, and fails when there is no room.
      */
     boolean flushAndRelease() {
         if (gather.isEmpty()) {
             return true;
         }
+        if (!guest.isInCall() && !guest.log().reserve(1, true)) {
+            return false;
+        }
         boolean flushed = flush();
         flushRecord.set(this, IommuOp.FLUSH, 0, 0, 0, 0, flushed ? SliceRecord.Flush.DONE : SliceRecord.Flush.FAILED);
-        log.commit(flushRecord);
+        flushRecord.part(guest.isInCall() ? SliceRecord.Part.NESTED : SliceRecord.Part.CALL_END);
+        guest.commit(flushRecord);
         if (flushed) {
             releaseOwed();
         }
@@ -511,7 +516,7 @@ public final class AddressSpace {
             long slot = RadixTable.slot(table.leaf(bfn), bfn);
             long entry = RawMemory.getLong(slot);
             RawMemory.putLong(slot, PageEntry.removed(entry, PageEntry.OWED));
-            owe(bfn, PageEntry.mfn(entry), 1);
+            owe(bfn, PageEntry.mfn(entry), PageEntry.access(entry), 1);
         }
     }
 

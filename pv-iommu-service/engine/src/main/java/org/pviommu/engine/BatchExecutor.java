@@ -25,7 +25,6 @@ import org.pviommu.abi.IommuStatus;
 final class BatchExecutor {
     private static final byte OK = 0;
 
-    private final BatchLog log;
     private final SliceRecord record = new SliceRecord();
     private final PageOperations pageOperations = new PageOperations(this);
     private final RangeOperations rangeOperations = new RangeOperations(this);
@@ -36,6 +35,12 @@ final class BatchExecutor {
     private int subOp;
     private boolean deferred;
     private boolean open;
+    /** Whether a slice is being applied: then nobody knows what has happened if it is not finished. */
+    private boolean applying;
+
+    /** Whether the call has records already, of which none is its last. */
+    private boolean hasRecords;
+
     private boolean earlyFlushFailed;
     private boolean refusedByLog;
     /** The window of statuses: its first, the first whose removal no flush has covered, and behind the last. */
@@ -48,13 +53,14 @@ final class BatchExecutor {
     private long operations;
     private long statuses;
     private int count;
+    private long results;
+    private boolean roomForMaps;
+    private boolean roomForRemovals;
     /** Operations of the slice before this one are in a record already. */
     private int recorded;
 
     @SuppressWarnings("NullAway.Init") // the fields of a call are set by begin()
-    BatchExecutor(BatchLog log) {
-        this.log = log;
-    }
+    BatchExecutor() {}
 
     /**
      * Starts a call on {@code space}; the caller holds its guest's lock until after {@link #end}.
@@ -73,6 +79,8 @@ final class BatchExecutor {
         pageOperations.use(space, mapsAgain);
         rangeOperations.use(space);
         startWindow();
+        guest.beginCall();
+        this.hasRecords = false;
         this.open = true;
     }
 
@@ -92,22 +100,25 @@ final class BatchExecutor {
      * @param operationsAddress {@code n} elements, our own copy; those of a mixed call stay until {@link #finish}
      * @param n how many, at least 1
      * @param statusesAddress {@code n} bytes for their statuses; slices of one window of statuses follow each other
-     * @param results {@code n} 64-bit words for what range operations give back besides, as {@code statuses}
+     * @param resultsAddress {@code n} 64-bit words for what range operations give back besides, as {@code statuses}
      * @param last whether no other slice of this window follows; its record then waits for {@link #finish}
      */
-    void apply(long operationsAddress, int n, long statusesAddress, long results, boolean last) {
+    void apply(long operationsAddress, int n, long statusesAddress, long resultsAddress, boolean last) {
+        applying = true;
         operations = operationsAddress;
         statuses = statusesAddress;
         count = n;
         recorded = 0;
+        results = resultsAddress;
         if (windowStatuses == 0) {
             windowStatuses = statusesAddress;
             firstUnflushed = statusesAddress;
         }
         endOfStatuses = statusesAddress + n;
         RawMemory.clear(statusesAddress, n); // all of them OK so far
-        boolean roomForMaps = subOp != IommuOp.UNMAP_PAGE && subOp != IommuOp.UNMAP_RANGE && log.reserve(n, false);
-        boolean roomForRemovals = roomForMaps || (removes() && log.reserve(n, true));
+        BatchLog log = guest.log();
+        roomForMaps = subOp != IommuOp.UNMAP_PAGE && subOp != IommuOp.UNMAP_RANGE && log.reserve(n, false);
+        roomForRemovals = roomForMaps || (removes() && log.reserve(n, true));
         if (!roomForMaps && !roomForRemovals) {
             recorded = n; // nothing will be changed, so there is nothing to record
         }
@@ -119,7 +130,8 @@ final class BatchExecutor {
         }
         guest.counters().operations.add(n);
         if (!last) {
-            commit(count, SliceRecord.Flush.NONE);
+            commit(count, SliceRecord.Flush.NONE, SliceRecord.Part.SLICE_END);
+            applying = false;
         }
     }
 
@@ -140,10 +152,11 @@ final class BatchExecutor {
         if (outcome == SliceRecord.Flush.FAILED) {
             failUnflushed();
         }
-        commit(count, outcome);
+        commit(count, outcome, SliceRecord.Part.CALL_END);
         if (outcome == SliceRecord.Flush.DONE) {
             space.releaseOwed();
         }
+        applying = false;
         startWindow();
         return outcome != SliceRecord.Flush.FAILED && !refusedByLog;
     }
@@ -160,19 +173,36 @@ final class BatchExecutor {
             rangeOperations.takeBackOpenRun();
             space.gather().addWholeSpace();
             space.settleFresh();
+            commitUnfinished(applying ? SliceRecord.Part.CALL_BROKEN : SliceRecord.Part.CALL_ABANDONED);
         }
+        applying = false;
         open = false;
     }
 
-    private void commit(int to, SliceRecord.Flush flush) {
+    private void commitUnfinished(SliceRecord.Part part) {
+        record.set(space, subOp, elementBytes(), operations, statuses, 0, SliceRecord.Flush.NONE);
+        record.part(part);
+        guest.commit(record);
+    }
+
+    /** Records operations up to {@code to}; nothing when there is nothing to tell. */
+    private void commit(int to, SliceRecord.Flush flush, SliceRecord.Part part) {
         int n = to - recorded;
-        if (n == 0 && flush == SliceRecord.Flush.NONE) {
+        boolean end = part == SliceRecord.Part.CALL_END;
+        if (n == 0 && flush == SliceRecord.Flush.NONE && !(end && hasRecords)) {
+            if (end) {
+                guest.endCallUnrecorded();
+            }
             return;
         }
         long first = operations + (long) recorded * elementBytes();
         record.set(space, subOp, elementBytes(), first, statuses + recorded, n, flush);
-        log.commit(record);
+        record.part(part);
+        record.options(deferred, roomForMaps, roomForRemovals);
+        record.results(subOp == IommuOp.MAP_RANGE || subOp == IommuOp.UNMAP_RANGE ? results + 8L * recorded : 0);
         recorded = to;
+        hasRecords = !end;
+        guest.commit(record);
     }
 
     private int elementBytes() {
@@ -235,7 +265,7 @@ final class BatchExecutor {
         }
         if (!space.gather().isEmpty()) {
             boolean flushed = space.flush();
-            commit(index, flushed ? SliceRecord.Flush.DONE : SliceRecord.Flush.FAILED);
+            commit(index, flushed ? SliceRecord.Flush.DONE : SliceRecord.Flush.FAILED, SliceRecord.Part.OF_SLICE);
             guest.counters().earlyFlushes.add(1);
             if (flushed) {
                 space.releaseOwed();

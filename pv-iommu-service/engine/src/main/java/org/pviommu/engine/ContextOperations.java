@@ -21,6 +21,7 @@ final class ContextOperations {
     private int subOp;
     private long operations;
     private long statuses;
+    private int count;
     /** Elements before this one are in a record already. */
     private int recorded;
 
@@ -39,13 +40,26 @@ final class ContextOperations {
         subOp = newSubOp;
         operations = elements;
         statuses = newStatuses;
+        count = n;
         recorded = 0;
-        boolean room = engine.log().reserve(n, subOp == IommuOp.FREE_CONTEXT);
-        for (int i = 0; i < n; i++) {
-            setStatus(i, room ? applyOne(elements, i, n) : IommuStatus.EIO);
+        boolean room = guest.log().reserve(n, subOp == IommuOp.FREE_CONTEXT);
+        guest.beginCall();
+        boolean finished = false;
+        try {
+            for (int i = 0; i < n; i++) {
+                setStatus(i, room ? applyOne(elements, i, n) : IommuStatus.EIO);
+            }
+            finished = true;
+        } finally {
+            if (!finished) {
+                commitBroken();
+            }
         }
         if (room && recorded < n) {
             commit(n, SliceRecord.Flush.NONE);
+        }
+        if (!room) {
+            guest.endCallUnrecorded();
         }
     }
 
@@ -60,8 +74,17 @@ final class ContextOperations {
         int size = IommuOp.elementBytes(subOp);
         long first = operations + (long) recorded * size;
         record.set(guest.ownSpace(), subOp, size, first, statuses + recorded, to - recorded, flush);
-        engine.log().commit(record);
+        record.part(to == count ? SliceRecord.Part.CALL_END : SliceRecord.Part.OF_SLICE);
         recorded = to;
+        guest.commit(record);
+    }
+
+    /** A mistake of the service: what was done is not known. */
+    private void commitBroken() {
+        record.set(
+                guest.ownSpace(), subOp, IommuOp.elementBytes(subOp), operations, statuses, 0, SliceRecord.Flush.NONE);
+        record.part(SliceRecord.Part.CALL_BROKEN);
+        guest.commit(record);
     }
 
     private int applyOne(long elements, int index, int n) {

@@ -4,6 +4,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.BooleanSupplier;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,15 +19,26 @@ public final class Engine implements AutoCloseable {
     private static final long MAX_TABLE_PAGES = 1L << 20;
 
     private final HostIommu host;
-    private final BatchLog log;
-    private final TableMemory tables = new TableMemory(MAX_TABLE_PAGES);
+    private final IntFunction<? extends BatchLog> logs;
+    private final TableMemory tables;
     private final Map<Integer, Guest> guests = new TreeMap<>();
     private final Map<Integer, Guest> endpointOwners = new HashMap<>();
 
     /** An engine without guests, on a host IOMMU that it closes with itself. */
     public Engine(HostIommu host, BatchLog log) {
+        this(host, guestId -> log, () -> false);
+    }
+
+    /**
+     * An engine without guests, on a host IOMMU that it closes with itself.
+     *
+     * @param logs where what happens to a guest is recorded; asked once for each guest that comes
+     * @param tablePageRefusal asked for each table page: whether to go on as if there was none, for a replay
+     */
+    public Engine(HostIommu host, IntFunction<? extends BatchLog> logs, BooleanSupplier tablePageRefusal) {
         this.host = host;
-        this.log = log;
+        this.logs = logs;
+        this.tables = new TableMemory(MAX_TABLE_PAGES, tablePageRefusal);
     }
 
     /** What the host IOMMU can do. */
@@ -33,25 +46,22 @@ public final class Engine implements AutoCloseable {
         return host.capabilities();
     }
 
-    /** Where batches are recorded. */
-    public BatchLog log() {
-        return log;
-    }
-
     /**
      * Lets a guest in: with an empty address space number 0 that all of its endpoints are attached to, and no memory.
      *
-     * @throws EngineException BUSY when the id or an endpoint is in use, LIMIT without table memory, HOST when the host
+     * @throws EngineException BUSY when the id or an endpoint is in use, LIMIT without table memory or room to record it, HOST when the host
      *     IOMMU refuses; nothing is left behind, unless it refuses the way back too: then it is as after
      *     {@link #removeGuest}
      */
     public synchronized Guest addGuest(int guestId, GuestPolicy policy, List<EndpointDescriptor> endpoints) {
         retryTearDown(guestId);
         requireFree(guestId, endpoints);
-        Guest guest = new Guest(guestId, policy, endpoints);
+        Guest guest = new Guest(guestId, policy, endpoints, logs.apply(guestId));
+        if (!guest.log().reserve(1, false)) {
+            throw new EngineException(EngineException.Kind.LIMIT, "guest=" + guestId + ": the journal has no room");
+        }
         guest.addSpace(newAddressSpace(guest, 0));
-        attachAll(guest);
-        remember(guest);
+        guest.locked(() -> admit(guest));
         return guest;
     }
 
@@ -83,11 +93,13 @@ public final class Engine implements AutoCloseable {
         HostAddressSpace hostSpace;
         try {
             hostSpace = host.createAddressSpace();
+            guest.events().answered(0, 0);
         } catch (HostIommuException e) {
+            guest.events().answered(-e.errno(), 0);
             throw hostRefused("no address space for guest=" + guest.id(), e.errno());
         }
         try {
-            return new AddressSpace(guest, context, hostSpace, tables, log, host.capabilities());
+            return new AddressSpace(guest, context, hostSpace, tables, host.capabilities());
         } catch (RuntimeException e) {
             hostSpace.destroy();
             throw e;
@@ -99,19 +111,21 @@ public final class Engine implements AutoCloseable {
     }
 
     /** All or none: a guest with half of its devices would learn of it by lost DMA only. */
-    private void attachAll(Guest guest) {
-        guest.locked(() -> {
-            for (EndpointDescriptor endpoint : guest.endpoints()) {
-                int result = guest.attach(endpoint.endpointId(), guest.ownSpace());
-                if (result != 0) {
-                    if (!tearDown(guest)) {
-                        remember(guest);
-                    }
-                    throw hostRefused(
-                            "endpoint=0x" + Integer.toHexString(endpoint.endpointId()) + " not attached", -result);
+    private void admit(Guest guest) {
+        guest.beginCall();
+        for (EndpointDescriptor endpoint : guest.endpoints()) {
+            int result = guest.attach(endpoint.endpointId(), guest.ownSpace());
+            if (result != 0) {
+                if (!guest.tearDown(false, false)) {
+                    remember(guest);
+                    guest.changed(new Change.GuestAdded(guest.policy(), guest.endpoints(), false));
                 }
+                throw hostRefused(
+                        "endpoint=0x" + Integer.toHexString(endpoint.endpointId()) + " not attached", -result);
             }
-        });
+        }
+        remember(guest);
+        guest.changed(new Change.GuestAdded(guest.policy(), guest.endpoints(), true));
     }
 
     /**
@@ -121,18 +135,31 @@ public final class Engine implements AutoCloseable {
      */
     public synchronized void removeGuest(Guest guest) {
         if (guests.get(guest.id()) == guest && tearDown(guest)) {
-            forget(guest);
             // It may have been the last one that held on to frames of a guest that died before it.
             guests().stream().filter(other -> !other.isAlive()).forEach(this::removeGuest);
         }
     }
 
-    private static boolean tearDown(Guest guest) {
-        boolean blocked = guest.blockEndpoints();
-        for (GuestRegion region : guest.regions()) {
-            region.grants().forEach(GuestRegion::revoke);
+    private boolean tearDown(Guest guest) {
+        revokeGrantsOf(guest);
+        return tearDown(guest, guest.isHeldByGrantees());
+    }
+
+    boolean tearDown(Guest guest, boolean heldByGrantees) {
+        boolean done = guest.tearDown(heldByGrantees, true);
+        if (done) {
+            forget(guest);
         }
-        return guest.tearDown(blocked);
+        return done;
+    }
+
+    /** Under the lock of each grantee, so that its record says between which of its calls it happened. */
+    private void revokeGrantsOf(Guest owner) {
+        for (Guest grantee : guests.values()) {
+            grantee.locked(() -> grantee.regions().stream()
+                    .filter(region -> region.isGrantedFrom(owner.regions()))
+                    .forEach(region -> grantee.revoke(region, false)));
+        }
     }
 
     /**
@@ -159,7 +186,7 @@ public final class Engine implements AutoCloseable {
                         "guest=" + ownerId + " has no region with mfns " + ownerFirstMfn + " pages=" + pages);
             }
             requireGrantable(source, ownerFirstMfn, pages);
-            grantee.addGrant(granteeFirstMfn, pages, source, ownerFirstMfn, access);
+            grantee.addGrant(granteeFirstMfn, pages, ownerId, source, ownerFirstMfn, access);
         });
     }
 
@@ -190,8 +217,7 @@ public final class Engine implements AutoCloseable {
                         EngineException.Kind.NOT_FOUND,
                         "guest=" + granteeId + " has no grant at mfn=" + granteeFirstMfn);
             }
-            region.revoke();
-            if (force && !grantee.letGo(region)) {
+            if (!grantee.revoke(region, force)) {
                 throw new EngineException(
                         EngineException.Kind.HOST,
                         "the host IOMMU did not let go of all frames of the grant at mfn=" + granteeFirstMfn);
@@ -211,6 +237,25 @@ public final class Engine implements AutoCloseable {
     private static void inOrder(Guest a, Guest b, Runnable action) {
         Guest first = a.id() < b.id() ? a : b;
         first.locked(() -> (first == a ? b : a).locked(action));
+    }
+
+    /** The dead, and those who hold frames of the dead: what is behind their mappings has not outlived the service. */
+    synchronized void forgetTheDead() {
+        for (Guest dead : guests()) {
+            if (!dead.isAlive()) {
+                guests.values().stream()
+                        .filter(other -> other.isAlive() && other.holdsFramesOf(dead))
+                        .toList()
+                        .forEach(other -> discard(other));
+                discard(dead);
+            }
+        }
+    }
+
+    private void discard(Guest guest) {
+        revokeGrantsOf(guest);
+        guest.tearDown(false, false);
+        forget(guest);
     }
 
     private void forget(Guest guest) {

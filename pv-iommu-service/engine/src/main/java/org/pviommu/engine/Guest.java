@@ -23,6 +23,12 @@ public final class Guest {
     private final GuestMemoryMap memory = new GuestMemoryMap();
     private final GuestCounters counters = new GuestCounters();
     private final ReentrantLock lock = new ReentrantLock();
+    private final BatchLog log;
+    private final OutsideEvents events = new OutsideEvents();
+    /** Whether something of this guest is under way that ends with a record of its own. Under the lock. */
+    private boolean inCall;
+
+    private final Counter digest = new Counter();
     private final Counter mappedFrames = new Counter();
     private final Counter heldFrames = new Counter();
     /** By context number; null where there is none. Written under the lock, read by anybody. */
@@ -32,11 +38,12 @@ public final class Guest {
     /** Which address space translates an endpoint's DMA; an endpoint that is blocked is missing. */
     private final Map<Integer, AddressSpace> attached = new ConcurrentHashMap<>();
 
-    Guest(int id, GuestPolicy policy, List<EndpointDescriptor> endpoints) {
+    Guest(int id, GuestPolicy policy, List<EndpointDescriptor> endpoints, BatchLog log) {
         this.id = id;
+        this.log = log;
         this.policy = policy;
         this.endpoints = List.copyOf(endpoints);
-        this.tableQuota = new TableQuota(policy.maxTablePages(), this::freeRetiredTables);
+        this.tableQuota = new TableQuota(policy.maxTablePages(), this::freeRetiredTables, events);
         this.spaces = new AtomicReferenceArray<>(policy.maxContexts());
     }
 
@@ -110,6 +117,19 @@ public final class Guest {
         return region == null ? 0 : region.holds(mfn);
     }
 
+    /**
+     * A digest of all live mappings in all of its address spaces, the same for the same mappings whatever their history; 0 when
+     * there are none.
+     */
+    public long digest() {
+        return digest.get();
+    }
+
+    /** What came from outside since the last record of this guest. Under its lock, for its log. */
+    public OutsideEvents events() {
+        return events;
+    }
+
     /** False once the guest is being removed; it makes no calls any more. */
     public boolean isAlive() {
         return alive;
@@ -147,9 +167,11 @@ public final class Guest {
         locked(() -> {
             requireAlive();
             requireRoom(firstMfn, pages);
+            requireRoomInLog();
             GuestRegion region = new GuestRegion(firstMfn, pages, guestMemory);
             policy.reservedMfns().forEach(region::reserve);
             memory.add(region);
+            changed(new Change.MemoryRegistered(firstMfn, pages, guestMemory.file(), guestMemory.fileOffsetBytes()));
         });
     }
 
@@ -158,14 +180,22 @@ public final class Guest {
      *
      * @throws EngineException INVALID, EXISTS or LIMIT
      */
-    void addGrant(long firstMfn, long pages, GuestRegion source, long sourceFirstMfn, int access) {
+    void addGrant(long firstMfn, long pages, int ownerId, GuestRegion source, long sourceFirstMfn, int access) {
         requireFrames(firstMfn, pages);
         requireAlive();
         removeDeadGrant(firstMfn, pages);
         requireRoom(firstMfn, pages);
+        requireRoomInLog();
         GuestRegion region = GuestRegion.granted(firstMfn, pages, source, sourceFirstMfn, access);
         policy.reservedMfns().forEach(region::reserve);
         memory.add(region);
+        changed(new Change.GrantGiven(ownerId, sourceFirstMfn, pages, firstMfn, access));
+    }
+
+    private void requireRoomInLog() {
+        if (!log.reserve(1, false)) {
+            throw new EngineException(EngineException.Kind.LIMIT, "guest=" + id + ": the journal has no room");
+        }
     }
 
     /** A revoked grant keeps its frame numbers, which answer -EPERM, until they are used anew. */
@@ -185,8 +215,24 @@ public final class Guest {
         return region != null && region.contains(firstMfn + pages - 1) ? region : null;
     }
 
+    /**
+     * Takes a grant back. Recorded when it has happened; nothing does when it was taken back before and nothing of it is held.
+     *
+     * @return false when it should have been unmapped and the host IOMMU did not let go of everything
+     */
+    boolean revoke(GuestRegion region, boolean force) {
+        if (region.isRevoked() && !(force && region.totalHolds() > 0)) {
+            return true;
+        }
+        region.revoke();
+        beginCall();
+        boolean done = !force || letGo(region);
+        changed(new Change.GrantRevoked(region.firstMfn(), force));
+        return done;
+    }
+
     /** Unmaps and flushes everything that leads to a revoked region; true when nothing of it is held any more. */
-    boolean letGo(GuestRegion region) {
+    private boolean letGo(GuestRegion region) {
         for (AddressSpace space : addressSpaces()) {
             space.removeMappingsTo(region);
         }
@@ -260,6 +306,7 @@ public final class Guest {
                         "region firstMfn=" + firstMfn + " is still mapped, holds=" + region.totalHolds());
             }
             closeRegion(region);
+            changed(new Change.MemoryUnregistered(firstMfn, pages));
         });
     }
 
@@ -347,21 +394,20 @@ public final class Guest {
         return attached.containsValue(space);
     }
 
-    /** Blocks all endpoints, after a call under way; false when the host IOMMU could not promise it for each. */
-    boolean blockEndpoints() {
-        alive = false;
-        locked(() -> endpoints.forEach(endpoint -> detach(endpoint.endpointId())));
-        return attached.isEmpty();
-    }
-
     /**
-     * Takes everything away from a dead guest; false when it has to be tried again.
+     * Takes everything away from a dead guest, after a call under way: its endpoints are blocked first. False when it has to be
+     * tried again.
      *
-     * @param blocked whether no endpoint of it can do DMA; otherwise its address spaces stay
+     * @param heldByGrantees whether other guests hold frames of it; then its address spaces are emptied but stay
+     * @param recorded whether the log knows of the guest
      */
-    boolean tearDown(boolean blocked) {
-        boolean[] done = {blocked && memory.regions().stream().noneMatch(GuestRegion::hasLiveGrants)};
+    boolean tearDown(boolean heldByGrantees, boolean recorded) {
+        alive = false;
+        boolean[] done = {!heldByGrantees};
         locked(() -> {
+            beginCall();
+            endpoints.forEach(endpoint -> detach(endpoint.endpointId()));
+            done[0] &= attached.isEmpty();
             for (AddressSpace space : addressSpaces()) {
                 done[0] &= space.tearDown();
             }
@@ -369,8 +415,33 @@ public final class Guest {
                 addressSpaces().forEach(this::closeSpace);
                 memory.regions().forEach(this::closeRegion);
             }
+            if (recorded) {
+                changed(new Change.GuestRemoved(heldByGrantees, done[0]));
+            }
         });
         return done[0];
+    }
+
+    /** Whether mappings of this guest lead to frames that {@code owner} has granted. */
+    boolean holdsFramesOf(Guest owner) {
+        return memory.regions().stream()
+                .anyMatch(region -> region.isGrantedFrom(owner.regions()) && region.totalHolds() > 0);
+    }
+
+    /** Releases what is owed, without a record: the host IOMMU has begun anew. */
+    void forgetOwed() {
+        beginCall();
+        for (AddressSpace space : addressSpaces()) {
+            if (space.flushAll()) {
+                space.releaseAll();
+            }
+        }
+        endCallUnrecorded();
+    }
+
+    /** Whether another guest may still map frames of this one, or has not let go of all of them. */
+    boolean isHeldByGrantees() {
+        return memory.regions().stream().anyMatch(GuestRegion::hasLiveGrants);
     }
 
     /** What can fail comes first: an address space that could not be closed is found again by the next attempt. */
@@ -382,6 +453,44 @@ public final class Guest {
     private void closeRegion(GuestRegion region) {
         memory.remove(region);
         region.close();
+    }
+
+    BatchLog log() {
+        return log;
+    }
+
+    /** What follows belongs to one record, or to the records of one call. */
+    void beginCall() {
+        inCall = true;
+    }
+
+    boolean isInCall() {
+        return inCall;
+    }
+
+    /** A call that was begun had nothing to record. */
+    void endCallUnrecorded() {
+        inCall = false;
+        events.recorded(true);
+    }
+
+    void commit(SliceRecord record) {
+        log.commit(record);
+        recorded(record.isEndOfCall());
+    }
+
+    void changed(Change change) {
+        log.changed(this, change, true);
+        recorded(true);
+    }
+
+    private void recorded(boolean endOfCall) {
+        events.recorded(endOfCall);
+        inCall &= !endOfCall;
+    }
+
+    void addToDigest(long amount) {
+        digest.add(amount);
     }
 
     ReentrantLock lock() {

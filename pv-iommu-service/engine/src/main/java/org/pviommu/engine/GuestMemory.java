@@ -19,6 +19,11 @@ public interface GuestMemory extends AutoCloseable {
     /** Where in that file the region begins, in bytes, a multiple of 4096. */
     long fileOffsetBytes();
 
+    /** Which file that is, so that the memory can be recognised when the guest comes back; NONE when it cannot be. */
+    default FileIdentity file() {
+        return FileIdentity.NONE;
+    }
+
     /** Unmaps the memory and closes the file. Called once, when no frame of the region is held any more. */
     @Override
     void close();

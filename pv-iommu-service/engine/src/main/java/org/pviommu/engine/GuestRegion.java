@@ -94,6 +94,10 @@ public final class GuestRegion {
         return source != null;
     }
 
+    boolean isGrantedFrom(List<GuestRegion> regions) {
+        return source != null && regions.contains(source);
+    }
+
     /** Whether the owner has taken the grant back: what is mapped stays until it is unmapped, nothing new is mapped. */
     public boolean isRevoked() {
         return revoked;

@@ -61,7 +61,7 @@ public final class HypercallExecutor implements AutoCloseable {
     public HypercallExecutor(Engine engine, Guest guest) {
         this.engine = engine;
         this.guest = guest;
-        this.batch = new BatchExecutor(engine.log());
+        this.batch = new BatchExecutor();
         this.contexts = new ContextOperations(engine, guest);
     }
 

@@ -178,6 +178,7 @@ final class MapRun {
         int result = space.host().map(firstBfn, pages, region.memory(), region.offsetBytes(firstMfn), access);
         if (result == 0) {
             guest.counters().maps.add(pages);
+            space.digestMapped(firstBfn, firstMfn, access, pages);
             return IommuStatus.OK;
         }
         space.rollBackMap(firstBfn, firstMfn, pages, firstEntryBefore);

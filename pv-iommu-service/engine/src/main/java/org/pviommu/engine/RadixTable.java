@@ -119,15 +119,10 @@ final class RadixTable {
     }
 
     private long takePage() {
-        if (!quota.take()) {
-            return 0;
+        long page = quota.allocate(memory);
+        if (page != 0) {
+            tablePages++;
         }
-        long page = memory.allocate();
-        if (page == 0) {
-            quota.give(1);
-            return 0;
-        }
-        tablePages++;
         return page;
     }
 

@@ -23,14 +23,36 @@ public final class SliceRecord {
         FAILED
     }
 
-    private int guestId;
-    private int context;
+    /** How a record belongs to its call. */
+    public enum Part {
+        /** More operations of the same slice follow: a flush at the bound on held frames came between. */
+        OF_SLICE,
+        /** A flush of another address space in the middle of the call, at the bound on held frames or for an attach. */
+        NESTED,
+        /** More slices of the same call follow. */
+        SLICE_END,
+        /** The call is over, or its window of operations, and its outcome is known. */
+        CALL_END,
+        /** The guest's memory vanished between two slices: what was recorded is done, and the next flush covers everything. */
+        CALL_ABANDONED,
+        /** A mistake of the service in the middle of a slice: what was done is not known. */
+        CALL_BROKEN
+    }
+
+    @SuppressWarnings("NullAway.Init") // set() comes before anything else
+    private AddressSpace space;
+
     private int subOp;
     private int elementBytes;
     private long operationsAddress;
     private long statusesAddress;
+    private long resultsAddress;
     private int operations;
     private Flush flush = Flush.NONE;
+    private Part part = Part.CALL_END;
+    private boolean deferred;
+    private boolean roomForMaps;
+    private boolean roomForRemovals;
 
     SliceRecord() {}
 
@@ -42,24 +64,78 @@ public final class SliceRecord {
             long statusesAddress,
             int operations,
             Flush flush) {
-        this.guestId = space.guestId();
-        this.context = space.context();
+        this.space = space;
         this.subOp = subOp;
         this.elementBytes = elementBytes;
         this.operationsAddress = operationsAddress;
         this.statusesAddress = statusesAddress;
         this.operations = operations;
         this.flush = flush;
+        this.resultsAddress = 0;
+        this.part = Part.CALL_END;
+        this.deferred = false;
+        this.roomForMaps = true;
+        this.roomForRemovals = true;
+    }
+
+    void part(Part newPart) {
+        part = newPart;
+    }
+
+    void options(boolean isDeferred, boolean hasRoomForMaps, boolean hasRoomForRemovals) {
+        deferred = isDeferred;
+        roomForMaps = hasRoomForMaps;
+        roomForRemovals = hasRoomForRemovals;
+    }
+
+    void results(long newResultsAddress) {
+        resultsAddress = newResultsAddress;
+    }
+
+    /** The guest, as it is now. */
+    public Guest guest() {
+        return space.guest();
     }
 
     /** Number of the guest. */
     public int guestId() {
-        return guestId;
+        return space.guestId();
+    }
+
+    /** How the record belongs to its call. */
+    public Part part() {
+        return part;
+    }
+
+    /** Whether nothing of what the guest is doing follows. */
+    public boolean isEndOfCall() {
+        return part.compareTo(Part.CALL_END) >= 0;
+    }
+
+    /** Whether the guest flushes later itself. */
+    public boolean isDeferred() {
+        return deferred;
+    }
+
+    /** Whether there was room to record maps; otherwise they have -EIO. */
+    public boolean hadRoomForMaps() {
+        return roomForMaps;
+    }
+
+    /** Whether there was room to record removals; otherwise they have -EIO. */
+    public boolean hadRoomForRemovals() {
+        return roomForRemovals;
+    }
+
+    /** What a range operation gave back as nr_done; other operations have none. */
+    public long nrDone(int index) {
+        long results = resultsAddress;
+        return results == 0 ? 0 : RangeOperations.nrDone(RawMemory.getLong(results + 8L * checked(index)));
     }
 
     /** Number of the address space within the guest. */
     public int context() {
-        return context;
+        return space.context();
     }
 
     /** Sub-operation of the call. */
@@ -85,6 +161,35 @@ public final class SliceRecord {
     /** Sub-operation of element {@code index}: that of the call, or of the element in a mixed call. */
     public int kind(int index) {
         return subOp == IommuOp.MIXED ? RawMemory.getInt(operation(index) + IommuMapOp.STATUS_OFFSET) : subOp;
+    }
+
+    /**
+     * How many page operations from {@code index} on form one run: each continues the bfns and, where it maps, the mfns of the one
+     * before, with the same kind, flags and status. At least 1. What an unmap carries as mfn and flags is not looked at.
+     */
+    public int runLength(int index) {
+        long op = operation(index);
+        int kind = kind(index);
+        boolean maps = kind != IommuOp.UNMAP_PAGE;
+        long bfn = RawMemory.getLong(op + IommuMapOp.BFN_OFFSET);
+        long mfn = RawMemory.getLong(op + IommuMapOp.MFN_OFFSET);
+        int flags = RawMemory.getInt(op + IommuMapOp.FLAGS_OFFSET);
+        byte status = RawMemory.getByte(statusesAddress + index);
+        boolean mixed = subOp == IommuOp.MIXED;
+        int limit = operations - index;
+        int n = 1;
+        for (; n < limit; n++) {
+            long next = op + (long) n * IommuMapOp.SIZE;
+            if (RawMemory.getLong(next + IommuMapOp.BFN_OFFSET) != bfn + n
+                    || (maps
+                            && (RawMemory.getLong(next + IommuMapOp.MFN_OFFSET) != mfn + n
+                                    || RawMemory.getInt(next + IommuMapOp.FLAGS_OFFSET) != flags))
+                    || (mixed && RawMemory.getInt(next + IommuMapOp.STATUS_OFFSET) != kind)
+                    || RawMemory.getByte(statusesAddress + index + n) != status) {
+                break;
+            }
+        }
+        return n;
     }
 
     /** Bus frame of operation {@code index}. */

@@ -1,5 +1,6 @@
 package org.pviommu.engine;
 
+import java.util.function.BooleanSupplier;
 import org.pviommu.natives.AnonymousMemory;
 
 /**
@@ -14,6 +15,7 @@ import org.pviommu.natives.AnonymousMemory;
 final class TableMemory implements AutoCloseable {
     static final int PAGE_BYTES = 4096;
 
+    private final BooleanSupplier refusal;
     private final AnonymousMemory memory;
     private final long base;
     private final long pages;
@@ -23,6 +25,16 @@ final class TableMemory implements AutoCloseable {
     private long freeList;
 
     TableMemory(long pages) {
+        this(pages, () -> false);
+    }
+
+    /**
+     * A pool of {@code pages}.
+     *
+     * @param refusal whether to hand out nothing this time, for a replay
+     */
+    TableMemory(long pages, BooleanSupplier refusal) {
+        this.refusal = refusal;
         this.pages = pages;
         this.memory = AnonymousMemory.reserve(pages * PAGE_BYTES, true);
         this.base = memory.segment().address();
@@ -30,6 +42,9 @@ final class TableMemory implements AutoCloseable {
 
     /** Address of a zeroed page, or 0 when the pool is empty. */
     synchronized long allocate() {
+        if (refusal.getAsBoolean()) {
+            return 0;
+        }
         if (freeList != 0) {
             long page = freeList;
             freeList = RawMemory.getLong(page);

@@ -8,16 +8,35 @@ package org.pviommu.engine;
 final class TableQuota {
     private final int maxPages;
     private final Runnable reclaim;
+    private final OutsideEvents events;
     private int usedPages;
+
+    TableQuota(int maxPages, Runnable reclaim) {
+        this(maxPages, reclaim, new OutsideEvents());
+    }
 
     /**
      * A quota of {@code maxPages}.
      *
      * @param reclaim gives back what empty tables of the guest still hold; called before a page is refused
+     * @param events where it is noted when the pool is empty
      */
-    TableQuota(int maxPages, Runnable reclaim) {
+    TableQuota(int maxPages, Runnable reclaim, OutsideEvents events) {
         this.maxPages = maxPages;
+        this.events = events;
         this.reclaim = reclaim;
+    }
+
+    /** A page of {@code memory}, zeroed, charged; 0 when the guest or the pool has no more. */
+    long allocate(TableMemory memory) {
+        if (!take()) {
+            return 0;
+        }
+        long page = events.tablePage(memory.allocate());
+        if (page == 0) {
+            give(1);
+        }
+        return page;
     }
 
     /** Charges one page; false when the guest has no more. */

@@ -121,7 +121,7 @@ final class UnmapRun {
             return removed;
         }
         long mine = Math.min(removed, pages);
-        space.owe(bfn, mfn, mine);
+        space.owe(bfn, mfn, access, mine);
         guest.counters().unmaps.add(mine);
         if (removed > pages) {
             space.oweUnasked(bfn + pages, removed - pages);

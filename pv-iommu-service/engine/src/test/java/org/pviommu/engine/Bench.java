@@ -72,6 +72,7 @@ final class Bench implements AutoCloseable {
         register(ARRAY_MFN, ARRAY_PAGES, arrays);
         register(DATA_MFN, DATA_PAGES, data);
         driver = new GuestDriver(engine, guest, arrays, ARRAY_MFN);
+        log.forget();
     }
 
     static EndpointDescriptor endpoint() {
@@ -169,7 +170,7 @@ final class Bench implements AutoCloseable {
     }
 
     private long checkSpace(AddressSpace each) {
-        RecordingHost.Space inHost = (RecordingHost.Space) each.host();
+        RecordingHost.Space inHost = (RecordingHost.Space) each.host().watched();
         long pages = 0;
         for (Mapping run : each.mappings(0, Integer.MAX_VALUE)) {
             for (long i = 0; i < run.pages(); i++) {
@@ -188,8 +189,8 @@ final class Bench implements AutoCloseable {
 
     private void checkPage(AddressSpace each, long bfn, long mfn, int access) {
         GuestRegion region = Objects.requireNonNull(guest.memory().find(mfn));
-        RecordingHost.Page page =
-                Objects.requireNonNull(((RecordingHost.Space) each.host()).page(bfn), () -> "host lacks bfn=" + bfn);
+        RecordingHost.Page page = Objects.requireNonNull(
+                ((RecordingHost.Space) each.host().watched()).page(bfn), () -> "host lacks bfn=" + bfn);
         assertSame(region.memory(), page.memory());
         assertEquals((mfn - region.firstMfn()) << 12, page.offsetBytes());
         assertEquals(access, page.access());
@@ -213,7 +214,7 @@ final class Bench implements AutoCloseable {
     private void checkReachableFramesAreHeld() {
         Map<Long, Integer> ways = new TreeMap<>();
         guest.addressSpaces().stream()
-                .flatMap(each -> ((RecordingHost.Space) each.host()).reachable())
+                .flatMap(each -> ((RecordingHost.Space) each.host().watched()).reachable())
                 .forEach(page -> ways.merge(mfnOf(page), 1, Integer::sum));
         ways.forEach((mfn, count) -> assertTrue(count <= holds(mfn), "mfn=" + mfn + " is reached " + count + " times"));
     }
@@ -231,7 +232,7 @@ final class Bench implements AutoCloseable {
     private void checkEndpoints() {
         Set<Integer> attached = new HashSet<>();
         for (AddressSpace each : guest.addressSpaces()) {
-            for (int endpoint : ((RecordingHost.Space) each.host()).endpoints()) {
+            for (int endpoint : ((RecordingHost.Space) each.host().watched()).endpoints()) {
                 assertSame(each, guest.attachment(endpoint), "endpoint=" + endpoint);
                 assertTrue(attached.add(endpoint), "attached twice: endpoint=" + endpoint);
             }

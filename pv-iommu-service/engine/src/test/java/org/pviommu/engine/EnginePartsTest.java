@@ -623,6 +623,9 @@ class EnginePartsTest {
             AtomicLong records = new AtomicLong();
             BatchLog log = new BatchLog() {
                 @Override
+                public void changed(Guest guest, Change change, boolean endOfCall) {}
+
+                @Override
                 public boolean reserve(int operations, boolean removal) {
                     return true;
                 }

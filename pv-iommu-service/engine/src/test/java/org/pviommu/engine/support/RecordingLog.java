@@ -5,11 +5,14 @@ import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.pviommu.engine.BatchLog;
+import org.pviommu.engine.Change;
+import org.pviommu.engine.Guest;
 import org.pviommu.engine.SliceRecord;
 
 /** A log in the heap: it keeps a copy of each record and can be told to have no room. */
 public final class RecordingLog implements BatchLog {
     private final List<RecordedSlice> slices = new ArrayList<>();
+    private final List<Change> changes = new ArrayList<>();
     private boolean refusesMaps;
     private boolean refusesRemovals;
     private int slicesLeft = Integer.MAX_VALUE;
@@ -49,6 +52,11 @@ public final class RecordingLog implements BatchLog {
         return List.copyOf(slices);
     }
 
+    /** All changes so far that are no slices. */
+    public List<Change> changes() {
+        return List.copyOf(changes);
+    }
+
     /** The newest record. */
     public RecordedSlice last() {
         return slices.getLast();
@@ -62,6 +70,7 @@ public final class RecordingLog implements BatchLog {
     /** Forgets the records so far. */
     public void forget() {
         slices.clear();
+        changes.clear();
         reservations = 0;
     }
 
@@ -76,6 +85,11 @@ public final class RecordingLog implements BatchLog {
         }
         slicesLeft--;
         return true;
+    }
+
+    @Override
+    public void changed(Guest guest, Change change, boolean endOfCall) {
+        changes.add(change);
     }
 
     @Override

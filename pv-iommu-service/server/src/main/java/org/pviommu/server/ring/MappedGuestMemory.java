@@ -1,6 +1,7 @@
 package org.pviommu.server.ring;
 
 import java.lang.foreign.MemorySegment;
+import org.pviommu.engine.FileIdentity;
 import org.pviommu.engine.GuestMemory;
 import org.pviommu.natives.SharedMemory;
 
@@ -24,6 +25,11 @@ record MappedGuestMemory(SharedMemory memory) implements GuestMemory {
     @Override
     public long fileOffsetBytes() {
         return memory.offsetBytes();
+    }
+
+    @Override
+    public FileIdentity file() {
+        return new FileIdentity(memory.fd().device(), memory.fd().inode());
     }
 
     @Override

@@ -17,6 +17,7 @@ import org.pviommu.abi.IommuOp;
 import org.pviommu.engine.Access;
 import org.pviommu.engine.AddressSpace;
 import org.pviommu.engine.BatchLog;
+import org.pviommu.engine.Change;
 import org.pviommu.engine.EndpointDescriptor;
 import org.pviommu.engine.Engine;
 import org.pviommu.engine.FrameRange;
@@ -102,6 +103,9 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
 
             @Override
             public void commit(SliceRecord slice) {}
+
+            @Override
+            public void changed(Guest guest, Change change, boolean endOfCall) {}
         });
         this.guest = engine.addGuest(GUEST, policy(), endpoints());
         this.executor = new HypercallExecutor(engine, guest);
