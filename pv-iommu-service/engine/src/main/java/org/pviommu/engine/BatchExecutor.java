@@ -198,7 +198,7 @@ final class BatchExecutor {
         long first = operations + (long) recorded * elementBytes();
         record.set(space, subOp, elementBytes(), first, statuses + recorded, n, flush);
         record.part(part);
-        record.options(deferred, roomForMaps, roomForRemovals);
+        record.options(deferred, n == 0 || roomForMaps, n == 0 || roomForRemovals);
         record.results(subOp == IommuOp.MAP_RANGE || subOp == IommuOp.UNMAP_RANGE ? results + 8L * recorded : 0);
         recorded = to;
         hasRecords = !end;

@@ -188,6 +188,16 @@ public final class BatchPlayer implements AutoCloseable {
         }
     }
 
+    /** For a replay: a guest came back after a new start of the service; nothing changes by it. */
+    public void returned(int guestId) {
+        Guest caller = lockGuest(guestId);
+        try {
+            caller.changed(new Change.GuestReturned());
+        } finally {
+            unlock();
+        }
+    }
+
     @Override
     public void close() {
         memory.close();

@@ -125,6 +125,16 @@ public final class Guest {
         return digest.get();
     }
 
+    /** How many pages are mapped in all of its address spaces. */
+    public long mappedFrames() {
+        return mappedFrames.get();
+    }
+
+    /** How many frames wait for a flush. */
+    public long heldFrames() {
+        return heldFrames.get();
+    }
+
     /** What came from outside since the last record of this guest. Under its lock, for its log. */
     public OutsideEvents events() {
         return events;
