@@ -1,0 +1,249 @@
+package org.pviommu.journal.record;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import org.pviommu.abi.IommuOp;
+import org.pviommu.engine.Change;
+import org.pviommu.engine.EndpointDescriptor;
+import org.pviommu.engine.FileIdentity;
+import org.pviommu.engine.FrameRange;
+import org.pviommu.engine.GuestPolicy;
+import org.pviommu.engine.OutsideEvents;
+import org.pviommu.engine.ReservedRegion;
+import org.pviommu.engine.SliceRecord;
+
+/** Decodes what {@link RecordEncoder} encoded; the payload is not trusted. */
+public final class RecordDecoder {
+    private static final SliceRecord.Part[] PARTS = SliceRecord.Part.values();
+    private static final SliceRecord.Flush[] FLUSHES = SliceRecord.Flush.values();
+    private static final OutsideEvents.Kind[] EVENT_KINDS = OutsideEvents.Kind.values();
+    private static final ReservedRegion.Kind[] REGION_KINDS = ReservedRegion.Kind.values();
+    private static final int MAX_EVENTS = 1 << 16;
+    /** More endpoints or ranges than this cannot be in a record that is within the length of records. */
+    private static final int MAX_LIST = 1 << 16;
+
+    private RecordDecoder() {}
+
+    /**
+     * The record as a value.
+     *
+     * @param kind the number of its kind
+     * @throws BadRecordException when it does not have the form of a record
+     */
+    public static JournalRecord decode(int kind, MemorySegment payload) {
+        RecordReader in = new RecordReader(payload);
+        JournalRecord record;
+        try {
+            record = switch (RecordKind.of(kind)) {
+                case UNFINISHED -> new JournalRecord.Unfinished();
+                case SERVICE_START -> new JournalRecord.ServiceStart(in.getVarint(), flag(in), in.getString());
+                case SERVICE_STOP -> new JournalRecord.ServiceStop();
+                case SLICE -> new SliceDecoder(in).decode();
+                case CHANGE -> change(in);
+                case FAULT -> new JournalRecord.Fault((int) in.getVarint(), in.getVarint(), flag(in));
+            };
+        } catch (IllegalArgumentException e) {
+            throw new BadRecordException("impossible value: " + e.getMessage());
+        }
+        in.requireEnd();
+        return record;
+    }
+
+    private static boolean flag(RecordReader in) {
+        return in.getByte() != 0;
+    }
+
+    static <E> E oneOf(E[] values, int index, String name) {
+        if (index >= values.length) {
+            throw new BadRecordException(name + "=" + index + " max=" + (values.length - 1));
+        }
+        return values[index];
+    }
+
+    /** The part of a record that all records about guests have. */
+    private record Head(
+            int guestId, String by, GuestState state, List<OutsideEvent> events, boolean incomplete) {
+        static Head read(RecordReader in) {
+            int guestId = (int) in.getVarint();
+            String by = in.getString();
+            GuestState state = new GuestState(in.getLong(), in.getVarint(), in.getVarint());
+            int n = in.getCount("events", MAX_EVENTS);
+            boolean incomplete = flag(in);
+            List<OutsideEvent> events = n == 0 ? List.of() : new ArrayList<>();
+            for (int i = 0; i < n; i++) {
+                events.add(new OutsideEvent(
+                        oneOf(EVENT_KINDS, in.getByte(), "event kind"),
+                        in.getCount("first call", Integer.MAX_VALUE),
+                        in.getCount("calls", Integer.MAX_VALUE),
+                        in.getSigned()));
+            }
+            return new Head(guestId, by, state, events, incomplete);
+        }
+    }
+
+    /** A slice: head, fields, runs. */
+    private static final class SliceDecoder {
+        private final RecordReader in;
+        private final List<Run> runs = new ArrayList<>();
+        private int subOp;
+
+        SliceDecoder(RecordReader in) {
+            this.in = in;
+        }
+
+        JournalRecord decode() {
+            Head head = Head.read(in);
+            subOp = in.getByte();
+            SliceRecord.Part part = oneOf(PARTS, in.getByte(), "part");
+            int options = in.getByte();
+            SliceRecord.Flush flush = oneOf(FLUSHES, options >>> RecordEncoder.FLUSH_SHIFT, "flush");
+            int context = in.getCount("context", GuestPolicy.MAX_CONTEXTS - 1);
+            int operations = in.getCount("operations", RecordEncoder.MAX_OPERATIONS);
+            runs(operations);
+            return new JournalRecord.Slice(
+                    head.guestId(),
+                    context,
+                    subOp,
+                    part,
+                    (options & RecordEncoder.DEFERRED) != 0,
+                    (options & RecordEncoder.ROOM_FOR_MAPS) != 0,
+                    (options & RecordEncoder.ROOM_FOR_REMOVALS) != 0,
+                    flush,
+                    runs,
+                    head.state(),
+                    head.events(),
+                    head.incomplete(),
+                    head.by());
+        }
+
+        private void runs(int operations) {
+            switch (subOp) {
+                case IommuOp.MAP_PAGE, IommuOp.UNMAP_PAGE, IommuOp.MIXED -> pages(operations);
+                case IommuOp.MAP_RANGE, IommuOp.UNMAP_RANGE -> ranges(operations);
+                case IommuOp.ATTACH_DEVICE -> attaches(operations);
+                case IommuOp.ALLOC_CONTEXT, IommuOp.FREE_CONTEXT -> contexts(operations);
+                case IommuOp.FLUSH -> {
+                    if (operations != 0) {
+                        throw new BadRecordException("operations=" + operations + " of a flush");
+                    }
+                }
+                default -> throw new BadRecordException("subOp=" + subOp);
+            }
+        }
+
+        private void pages(int operations) {
+            long expectedBfn = 0;
+            for (int left = operations; left > 0; ) {
+                int count = in.getCount("run", left);
+                if (count == 0) {
+                    throw new BadRecordException("run=0 min=1");
+                }
+                int status = -in.getByte();
+                int kind = subOp == IommuOp.MIXED ? in.getCount("kind", 0xffff) : subOp;
+                long bfn = expectedBfn + in.getSigned();
+                boolean maps = kind != IommuOp.UNMAP_PAGE;
+                long mfn = maps ? in.getVarint() : 0;
+                int flags = maps ? (int) in.getVarint() : 0;
+                runs.add(new Run(count, kind, bfn, mfn, flags, 0, 0, status));
+                expectedBfn = bfn + count;
+                left -= count;
+            }
+        }
+
+        private void ranges(int operations) {
+            boolean maps = subOp == IommuOp.MAP_RANGE;
+            for (int i = 0; i < operations; i++) {
+                int status = -in.getByte();
+                long bfn = in.getVarint();
+                long pages = in.getVarint();
+                long nrDone = in.getVarint();
+                long mfn = maps ? in.getVarint() : 0;
+                int flags = maps ? (int) in.getVarint() : 0;
+                runs.add(new Run(1, subOp, bfn, mfn, flags, pages, nrDone, status));
+            }
+        }
+
+        private void attaches(int operations) {
+            for (int i = 0; i < operations; i++) {
+                int status = -in.getByte();
+                long endpoint = in.getVarint();
+                long context = in.getVarint();
+                runs.add(new Run(1, subOp, endpoint, context, (int) in.getVarint(), 0, 0, status));
+            }
+        }
+
+        private void contexts(int operations) {
+            for (int i = 0; i < operations; i++) {
+                int status = -in.getByte();
+                runs.add(new Run(1, subOp, 0, in.getVarint(), 0, 0, 0, status));
+            }
+        }
+    }
+
+    private static JournalRecord change(RecordReader in) {
+        Head head = Head.read(in);
+        boolean endOfCall = flag(in);
+        int number = in.getByte();
+        Change change = switch (number) {
+            case ChangeNumber.GUEST_ADDED -> {
+                boolean admitted = flag(in);
+                yield new Change.GuestAdded(policy(in), endpoints(in), admitted);
+            }
+            case ChangeNumber.GUEST_REMOVED -> new Change.GuestRemoved(flag(in), flag(in));
+            case ChangeNumber.MEMORY_REGISTERED ->
+                new Change.MemoryRegistered(
+                        in.getVarint(),
+                        in.getVarint(),
+                        new FileIdentity(in.getVarint(), in.getVarint()),
+                        in.getVarint());
+            case ChangeNumber.MEMORY_UNREGISTERED -> new Change.MemoryUnregistered(in.getVarint(), in.getVarint());
+            case ChangeNumber.GRANT_GIVEN ->
+                new Change.GrantGiven(
+                        (int) in.getVarint(), in.getVarint(), in.getVarint(), in.getVarint(), in.getByte());
+            case ChangeNumber.GRANT_REVOKED -> new Change.GrantRevoked(in.getVarint(), flag(in));
+            case ChangeNumber.GUEST_RETURNED -> new Change.GuestReturned();
+            default -> throw new BadRecordException("change=" + number);
+        };
+        return new JournalRecord.GuestChange(
+                head.guestId(), change, endOfCall, head.state(), head.events(), head.incomplete(), head.by());
+    }
+
+    private static GuestPolicy policy(RecordReader in) {
+        int options = in.getByte();
+        return new GuestPolicy(
+                (options & 1) != 0,
+                (options & 2) != 0,
+                in.getVarint(),
+                in.getVarint(),
+                in.getCount("maxTablePages", Integer.MAX_VALUE),
+                in.getCount("maxHeldFrames", Integer.MAX_VALUE),
+                in.getCount("maxContexts", Integer.MAX_VALUE),
+                ranges(in));
+    }
+
+    private static List<FrameRange> ranges(RecordReader in) {
+        int n = in.getCount("ranges", MAX_LIST);
+        List<FrameRange> ranges = new ArrayList<>();
+        for (int i = 0; i < n; i++) {
+            ranges.add(new FrameRange(in.getVarint(), in.getVarint()));
+        }
+        return ranges;
+    }
+
+    private static List<EndpointDescriptor> endpoints(RecordReader in) {
+        int n = in.getCount("endpoints", MAX_LIST);
+        List<EndpointDescriptor> endpoints = new ArrayList<>();
+        for (int i = 0; i < n; i++) {
+            int endpointId = (int) in.getVarint();
+            int group = (int) in.getVarint();
+            List<ReservedRegion> reserved = new ArrayList<>();
+            for (int left = in.getCount("reserved", MAX_LIST); left > 0; left--) {
+                reserved.add(new ReservedRegion(
+                        new FrameRange(in.getVarint(), in.getVarint()), oneOf(REGION_KINDS, in.getByte(), "region")));
+            }
+            endpoints.add(new EndpointDescriptor(endpointId, group, reserved));
+        }
+        return endpoints;
+    }
+}

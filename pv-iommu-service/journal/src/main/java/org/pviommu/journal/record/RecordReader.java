@@ -1,0 +1,84 @@
+package org.pviommu.journal.record;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+
+/** Reads what {@link RecordWriter} wrote, from somebody who may not be trusted. */
+final class RecordReader {
+    private static final int MAX_STRING_BYTES = 256;
+
+    private final MemorySegment payload;
+    private long position;
+
+    RecordReader(MemorySegment payload) {
+        this.payload = payload;
+    }
+
+    int getByte() {
+        require(1);
+        return Byte.toUnsignedInt(payload.get(ValueLayout.JAVA_BYTE, position++));
+    }
+
+    long getLong() {
+        require(Long.BYTES);
+        long value = payload.get(ValueLayout.JAVA_LONG_UNALIGNED, position);
+        position += Long.BYTES;
+        return value;
+    }
+
+    long getVarint() {
+        long value = 0;
+        for (int shift = 0; shift < Long.SIZE; shift += 7) {
+            int next = getByte();
+            value |= (next & 0x7fL) << shift;
+            if (next < 0x80) {
+                return value;
+            }
+        }
+        throw new BadRecordException("a number at byte " + position + " has more than 64 bits");
+    }
+
+    /** A varint that is at most {@code max}. */
+    int getCount(String name, int max) {
+        long value = getVarint();
+        if (value < 0 || value > max) {
+            throw new BadRecordException(name + "=" + Long.toUnsignedString(value) + " max=" + max);
+        }
+        return (int) value;
+    }
+
+    long getSigned() {
+        long value = getVarint();
+        return value >>> 1 ^ -(value & 1);
+    }
+
+    String getString() {
+        int length = getCount("text bytes", MAX_STRING_BYTES);
+        if (length == 0) {
+            return "";
+        }
+        require(length);
+        byte[] bytes = new byte[length];
+        MemorySegment.copy(payload, ValueLayout.JAVA_BYTE, position, bytes, 0, length);
+        position += length;
+        return new String(bytes, StandardCharsets.UTF_8);
+    }
+
+    boolean atEnd() {
+        return position == payload.byteSize();
+    }
+
+    void requireEnd() {
+        if (!atEnd()) {
+            throw new BadRecordException("lengthBytes=" + payload.byteSize() + " but the content ends at " + position);
+        }
+    }
+
+    private void require(long bytes) {
+        if (bytes > payload.byteSize() - position) {
+            throw new BadRecordException(
+                    "cut off: lengthBytes=" + payload.byteSize() + ", and " + bytes + " more wanted at " + position);
+        }
+    }
+}

@@ -1,0 +1,22 @@
+package org.pviommu.journal.replay;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How a replay went.
+ *
+ * @param records how many were read
+ * @param operations how many operations they had
+ * @param lastSequence the last record that was read
+ * @param openCalls guests in the middle of a call there
+ * @param guests the state that was reached
+ * @param difference the first one, or null when all was as recorded
+ */
+public record ReplayReport(
+        long records,
+        long operations,
+        long lastSequence,
+        long openCalls,
+        List<GuestDigest> guests,
+        @Nullable Difference difference) {}

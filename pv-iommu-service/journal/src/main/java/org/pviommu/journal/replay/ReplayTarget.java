@@ -1,0 +1,35 @@
+package org.pviommu.journal.replay;
+
+import java.util.List;
+import org.pviommu.journal.record.JournalRecord;
+
+/** What a journal is replayed on: the engine, or a model of it. */
+interface ReplayTarget extends AutoCloseable {
+
+    /** The service started: guests of before stay, nothing is owed any more. */
+    void serviceStarted(JournalRecord.ServiceStart start);
+
+    /**
+     * Does once more what a guest did in one call.
+     *
+     * @param call its records, in order; the last one ends the call
+     * @throws DifferenceException when it comes out another way
+     */
+    void run(List<PendingRecord> call);
+
+    /**
+     * Does once more what was recorded of a call that the death of the service cut off.
+     *
+     * @param call its records, none of which ends it
+     */
+    void runCutOff(List<PendingRecord> call);
+
+    /** The mappings of all guests as they are now. */
+    List<MappedRun> mappings();
+
+    /** The digest of each guest that is there, in the order of their numbers. */
+    List<GuestDigest> digests();
+
+    @Override
+    void close();
+}

@@ -1,0 +1,228 @@
+package org.pviommu.journal.replay;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.pviommu.abi.IommuOp;
+import org.pviommu.engine.EndpointDescriptor;
+import org.pviommu.engine.Engine;
+import org.pviommu.engine.EngineException;
+import org.pviommu.engine.FrameRange;
+import org.pviommu.engine.Guest;
+import org.pviommu.engine.GuestFaultException;
+import org.pviommu.engine.GuestPolicy;
+import org.pviommu.engine.ReservedRegion;
+import org.pviommu.engine.support.AttachOp;
+import org.pviommu.engine.support.ContextOp;
+import org.pviommu.engine.support.Element;
+import org.pviommu.engine.support.GuestDriver;
+import org.pviommu.engine.support.HostCall;
+import org.pviommu.engine.support.MixedOp;
+import org.pviommu.engine.support.Op;
+import org.pviommu.engine.support.RangeOp;
+import org.pviommu.engine.support.RecordingHost;
+import org.pviommu.engine.support.TestMemory;
+import org.pviommu.journal.MemoryJournal;
+
+/** Two guests that do whatever comes to their mind, on a host IOMMU that refuses a lot; everything goes into a journal. */
+final class RandomGuest implements AutoCloseable {
+    static final long LAST_BFN = 4095;
+    private static final int ENDPOINT = 0x10000;
+    private static final long ARRAY_MFN = 1000;
+    private static final long DATA_PAGES = 40;
+    private static final int BFNS = 64;
+
+    final MemoryJournal journal = new MemoryJournal();
+    final RecordingHost host;
+    final Engine engine;
+    private final Random random;
+    private final GuestDriver[] drivers = new GuestDriver[2];
+    private final Guest[] guests = new Guest[2];
+
+    RandomGuest(long seed) {
+        random = new Random(seed);
+        host = new RecordingHost(LAST_BFN, random.nextBoolean());
+        engine = new Engine(host, journal.log());
+        journal.started(host.capabilities());
+        come(0);
+        come(1);
+    }
+
+    private void come(int index) {
+        int id = index + 1;
+        List<EndpointDescriptor> endpoints = List.of(
+                endpoint(id * ENDPOINT, 1), endpoint(id * ENDPOINT + 1, 1), endpoint(id * ENDPOINT + 2, 2));
+        GuestPolicy policy = new GuestPolicy(
+                true, true, 4096, 60, 24, 4 + random.nextInt(12), 4, List.of(new FrameRange(3, 4)));
+        guests[index] = engine.addGuest(id, policy, endpoints);
+        guests[index].registerMemory(0, DATA_PAGES, new TestMemory(DATA_PAGES));
+        TestMemory arrays = new TestMemory(64);
+        guests[index].registerMemory(ARRAY_MFN, 64, arrays);
+        drivers[index] = new GuestDriver(engine, guests[index], arrays, ARRAY_MFN);
+    }
+
+    private static EndpointDescriptor endpoint(int id, int group) {
+        ReservedRegion msi = new ReservedRegion(new FrameRange(60, 61), ReservedRegion.Kind.MSI);
+        return new EndpointDescriptor(id, id & -0x10000 | group, List.of(msi));
+    }
+
+    /** Digests of the guests that live, as the replay tells them. */
+    List<GuestDigest> digests() {
+        return engine.guests().stream()
+                .map(guest -> new GuestDigest(guest.id(), guest.digest(), guest.mappedFrames()))
+                .toList();
+    }
+
+    void step() {
+        plantRefusals();
+        int who = random.nextInt(2);
+        try {
+            switch (random.nextInt(40)) {
+                case 0 -> die(who);
+                case 1 -> engine.grant(who + 1, random.nextInt(40), 1 + random.nextInt(5), 2 - who, 500 + 8L * random.nextInt(3), random.nextBoolean() ? 1 : 3);
+                case 2 -> revoke(who);
+                case 3 -> guests[who].unregisterMemory(0, DATA_PAGES);
+                case 4 -> guests[who].registerMemory(0, DATA_PAGES, new TestMemory(DATA_PAGES));
+                case 5 -> fillJournal();
+                default -> call(who);
+            }
+        } catch (EngineException | GuestFaultException refused) {
+            // part of the game
+        }
+    }
+
+    private void plantRefusals() {
+        host.behave();
+        if (random.nextInt(4) == 0) {
+            for (int i = random.nextInt(3); i >= 0; i--) {
+                HostCall.Kind kind = List.of(
+                                HostCall.Kind.MAP,
+                                HostCall.Kind.UNMAP,
+                                HostCall.Kind.UNMAP,
+                                HostCall.Kind.FLUSH,
+                                HostCall.Kind.ATTACH,
+                                HostCall.Kind.DETACH)
+                        .get(random.nextInt(6));
+                long result = kind == HostCall.Kind.UNMAP && random.nextBoolean() ? 1 + random.nextInt(5) : -(random.nextInt(3) == 0 ? 16 : 5);
+                if (random.nextInt(6) == 0) {
+                    host.answerAlways(kind, result);
+                } else {
+                    host.answerOnce(kind, result);
+                }
+            }
+        }
+    }
+
+    private void die(int who) {
+        drivers[who].close();
+        engine.removeGuest(guests[who]);
+        if (engine.guest(who + 1) != null) {
+            host.behave();
+            engine.guests().stream().filter(guest -> !guest.isAlive()).forEach(engine::removeGuest);
+        }
+        if (engine.guest(who + 1) != null) {
+            // The other one holds on to granted frames: it has to go as well.
+            drivers[1 - who].close();
+            engine.removeGuest(guests[1 - who]);
+            come(1 - who);
+        }
+        come(who);
+    }
+
+    private void revoke(int who) {
+        engine.revoke(who + 1, 500 + 8L * random.nextInt(3), random.nextBoolean());
+    }
+
+    private void fillJournal() {
+        journal.room(false, random.nextBoolean());
+        call(random.nextInt(2));
+        journal.room(true, true);
+    }
+
+    private void call(int who) {
+        int context = random.nextInt(3) == 0 ? random.nextInt(4) : 0;
+        int n = 1 + random.nextInt(random.nextInt(10) == 0 ? 200 : 12);
+        int defer = random.nextInt(4) == 0 ? IommuOp.F_DEFER : 0;
+        GuestDriver driver = drivers[who];
+        switch (random.nextInt(10)) {
+            case 0, 1, 2 -> driver.run(IommuOp.cmd(IommuOp.MAP_PAGE, 0, context), pages(n));
+            case 3, 4 -> driver.run(IommuOp.cmd(IommuOp.UNMAP_PAGE, defer, context), pages(n));
+            case 5, 6 -> driver.run(IommuOp.cmd(IommuOp.MIXED, defer, context), mixed(n));
+            case 7 -> driver.run(
+                    IommuOp.cmd(random.nextBoolean() ? IommuOp.MAP_RANGE : IommuOp.UNMAP_RANGE, 0, context),
+                    ranges(Math.min(n, 8)));
+            case 8 -> contexts(driver, who);
+            default -> driver.flush(context);
+        }
+    }
+
+    private void contexts(GuestDriver driver, int who) {
+        switch (random.nextInt(3)) {
+            case 0 -> driver.run(IommuOp.cmd(IommuOp.ALLOC_CONTEXT, 0, 0), new ContextOp(0), new ContextOp(0));
+            case 1 -> driver.run(
+                    IommuOp.cmd(IommuOp.FREE_CONTEXT, 0, 0),
+                    new ContextOp(random.nextInt(4)),
+                    new ContextOp(random.nextInt(4)));
+            default -> {
+                int target = random.nextInt(3);
+                int id = (who + 1) * ENDPOINT;
+                driver.run(
+                        IommuOp.cmd(IommuOp.ATTACH_DEVICE, 0, 0),
+                        new AttachOp(id, target),
+                        new AttachOp(id + 1, random.nextInt(5) == 0 ? 0 : target),
+                        new AttachOp(id + 2, target));
+            }
+        }
+    }
+
+    private long bfn() {
+        return random.nextInt(30) == 0 ? random.nextLong() : random.nextInt(BFNS);
+    }
+
+    private long mfn() {
+        return random.nextInt(6) == 0 ? 500 + random.nextInt(24) : random.nextInt((int) DATA_PAGES + 1);
+    }
+
+    private Element[] pages(int n) {
+        List<Element> all = new ArrayList<>();
+        while (all.size() < n) {
+            long bfn = bfn();
+            long mfn = mfn();
+            int flags = random.nextInt(12) == 0 ? random.nextInt(5) : random.nextBoolean() ? 3 : 1;
+            for (int run = random.nextInt(6); run >= 0 && all.size() < n; run--) {
+                all.add(new Op(bfn++, mfn++, flags));
+            }
+        }
+        return all.toArray(Element[]::new);
+    }
+
+    private Element[] mixed(int n) {
+        List<Element> all = new ArrayList<>();
+        while (all.size() < n) {
+            long bfn = bfn();
+            all.add(MixedOp.unmap(bfn));
+            if (random.nextBoolean()) {
+                all.add(new MixedOp(random.nextInt(15) == 0 ? 77 : IommuOp.MAP_PAGE, bfn, mfn(), 3));
+            }
+        }
+        return all.subList(0, n).toArray(Element[]::new);
+    }
+
+    private Element[] ranges(int n) {
+        Element[] all = new Element[n];
+        for (int i = 0; i < n; i++) {
+            long pages = random.nextInt(10) == 0 ? random.nextLong() : random.nextInt(20);
+            all[i] = new RangeOp(bfn(), mfn(), pages, 3);
+        }
+        return all;
+    }
+
+    @Override
+    public void close() {
+        host.behave();
+        for (GuestDriver driver : drivers) {
+            driver.close();
+        }
+        engine.close();
+    }
+}
