@@ -1,5 +1,6 @@
 package org.pviommu.engine;
 
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -152,6 +153,7 @@ public final class Engine implements AutoCloseable {
                     EngineException.Kind.INVALID, "owner=" + ownerId + " grantee=" + granteeId + " access=" + access);
         }
         inOrder(owner, grantee, () -> {
+            owner.requireAlive(); // its death has revoked what it granted; this one would stay
             GuestRegion source = owner.regionOf(ownerFirstMfn, pages);
             if (source == null) {
                 throw new EngineException(
@@ -197,6 +199,45 @@ public final class Engine implements AutoCloseable {
                         "the host IOMMU did not let go of all frames of the grant at mfn=" + granteeFirstMfn);
             }
         });
+    }
+
+    /**
+     * Takes a grant of {@code ownerId} back, like {@link #revoke(int, long, boolean)}, and nobody else's: to the owner a grant
+     * of another guest is none.
+     *
+     * @throws EngineException NOT_FOUND without such a grant of this owner; HOST as there
+     */
+    public synchronized void revoke(int ownerId, int granteeId, long granteeFirstMfn, boolean force) {
+        boolean own = grants().stream()
+                .anyMatch(grant -> grant.ownerId() == ownerId
+                        && grant.granteeId() == granteeId
+                        && grant.granteeFirstMfn() == granteeFirstMfn);
+        if (!own) {
+            throw new EngineException(
+                    EngineException.Kind.NOT_FOUND,
+                    "guest=" + ownerId + " has granted nothing at mfn=" + granteeFirstMfn + " of guest=" + granteeId);
+        }
+        revoke(granteeId, granteeFirstMfn, force);
+    }
+
+    /**
+     * All grants, by grantee and frame; those that were taken back, too, until their frame numbers are used anew or the owner
+     * has gone.
+     */
+    public synchronized List<Grant> grants() {
+        Map<GuestRegion, Guest> owners = new HashMap<>();
+        guests.values().forEach(guest -> guest.regions().forEach(region -> owners.put(region, guest)));
+        List<Grant> all = new ArrayList<>();
+        for (Guest grantee : guests.values()) {
+            for (GuestRegion region : grantee.regions()) {
+                GuestRegion source = region.source();
+                Guest owner = source == null ? null : owners.get(source);
+                if (source != null && owner != null) {
+                    all.add(region.grant(owner.id(), source, grantee.id()));
+                }
+            }
+        }
+        return all;
     }
 
     private Guest requireGuest(int guestId) {

@@ -207,7 +207,8 @@ public final class Guest {
         }
     }
 
-    private void requireAlive() {
+    /** Throws NOT_FOUND for a guest that is being removed. */
+    void requireAlive() {
         if (!alive) {
             throw new EngineException(EngineException.Kind.NOT_FOUND, "guest=" + id + " is gone");
         }
