@@ -4,7 +4,7 @@
  * the hypercalls of xen/pv_iommu.h.
  *
  * Two channels. A Unix socket (AF_UNIX, SOCK_SEQPACKET: one message is one
- * packet) carries set-up and memory; its life is the guest's life. Calls go
+ * packet) carries set-up, memory and grants; its life is the guest's life. Calls go
  * through slots in shared memory, with an eventfd per slot and direction for
  * whoever sleeps.
  *
@@ -36,8 +36,8 @@
 
 /*
  * Message types. The answer to HELLO is WELCOME, or REPLY with an error and
- * the end of the connection. The answer to the memory messages is REPLY. An
- * error of a well-formed memory message keeps the connection; a malformed
+ * the end of the connection. The answer to the memory and grant messages is
+ * REPLY. An error of a well-formed one keeps the connection; a malformed
  * packet is answered by REPLY with -EINVAL (22), then the connection ends.
  */
 #define PVI_MSG_HELLO 1             /* guest to service, no fd */
@@ -45,6 +45,8 @@
 #define PVI_MSG_REGISTER_MEMORY 3   /* guest to service, one fd: memfd, sealed F_SEAL_SHRINK, open for read and write */
 #define PVI_MSG_UNREGISTER_MEMORY 4 /* guest to service, no fd */
 #define PVI_MSG_REPLY 5             /* service to guest, no fd */
+#define PVI_MSG_GRANT 6             /* guest to service, no fd */
+#define PVI_MSG_REVOKE 7            /* guest to service, no fd */
 
 /* What every message begins with. 8 bytes. */
 struct pvi_msg_header {
@@ -92,6 +94,48 @@ struct pvi_msg_unregister_memory {
     struct pvi_msg_header header;
     uint64_t first_mfn;
     uint64_t nr_pages;
+};
+
+/* access of GRANT: what the grantee may let its devices do. */
+#define PVI_GRANT_READ 0x1
+#define PVI_GRANT_READ_WRITE 0x3
+
+/*
+ * Lets another guest map frames of the sender: the sender's mfns [first_mfn,
+ * first_mfn + nr_pages - 1], which lie in one registered region, appear as the
+ * grantee's mfns from grantee_first_mfn on. 48 bytes.
+ *
+ * -EPERM (1):   the grantee does not accept grants of this guest
+ * -ENOENT (2):  the grantee is not connected; the sender has no such frames
+ * -EEXIST (17): the grantee has memory at these mfns already
+ * -EINVAL (22): ranges, access; frames that are the hypervisor's or granted
+ *               by another guest; a grant to oneself
+ * -ENOSPC (28): the grantee's quota of memory, or its number of grants
+ */
+struct pvi_msg_grant {
+    struct pvi_msg_header header;
+    uint64_t first_mfn;
+    uint64_t nr_pages;
+    uint64_t grantee_first_mfn;
+    uint32_t grantee_id;
+    uint32_t access;   /* PVI_GRANT_* */
+    uint32_t flags;    /* 0 */
+    uint32_t reserved;
+};
+
+/* flags of REVOKE: the grantee's mappings of these frames are removed and flushed as well. */
+#define PVI_REVOKE_FORCE 0x1
+
+/*
+ * Takes a whole grant of the sender back: the grantee maps nothing new through
+ * it. 24 bytes. -ENOENT (2): the sender has not granted this; -EIO (5): the
+ * flush of a forced one failed, what is left is still held: send it again.
+ */
+struct pvi_msg_revoke {
+    struct pvi_msg_header header;
+    uint64_t grantee_first_mfn; /* as in GRANT */
+    uint32_t grantee_id;
+    uint32_t flags; /* PVI_REVOKE_FORCE or 0; other bits are 0 */
 };
 
 #define PVI_REPLY_TEXT_BYTES 240
@@ -163,6 +207,8 @@ PVI_RING_SIZE_IS(pvi_msg_hello, 32);
 PVI_RING_SIZE_IS(pvi_msg_welcome, 40);
 PVI_RING_SIZE_IS(pvi_msg_register_memory, 40);
 PVI_RING_SIZE_IS(pvi_msg_unregister_memory, 24);
+PVI_RING_SIZE_IS(pvi_msg_grant, 48);
+PVI_RING_SIZE_IS(pvi_msg_revoke, 24);
 PVI_RING_SIZE_IS(pvi_msg_reply, 256);
 PVI_RING_SIZE_IS(pvi_ring_header, PVI_RING_HEADER_BYTES);
 PVI_RING_SIZE_IS(pvi_slot, PVI_SLOT_BYTES);

@@ -85,6 +85,30 @@ int pviommu_register_memory(struct pviommu *handle, int memfd, uint64_t fd_offse
 /* Takes a whole region back; -EBUSY while any of it is mapped. */
 int pviommu_unregister_memory(struct pviommu *handle, uint64_t first_mfn, uint64_t nr_pages);
 
+/* Frames that another guest may map; ranges are first and length. */
+struct pviommu_grant {
+    uint64_t first_mfn; /* the caller's own frames, in one registered region */
+    uint64_t nr_pages;
+    uint32_t grantee_id;
+    int writeable;              /* 0: the grantee may map them readable only */
+    uint64_t grantee_first_mfn; /* what they are called there */
+};
+
+/*
+ * Lets the grantee map frames of this guest. What the service answered: -EPERM
+ * if the grantee does not accept grants of this guest, -ENOENT if it is not
+ * connected, -EEXIST if it has memory there; pvi_ring.h has the others.
+ */
+int pviommu_grant(struct pviommu *handle, const struct pviommu_grant *grant);
+
+/*
+ * Takes a whole grant of this guest back. The grantee maps nothing new; what it
+ * has mapped stays until it unmaps it, unless `force` is not 0: then it is
+ * unmapped and flushed when this returns 0. -ENOENT: this guest has not granted
+ * it; -EIO: not all could be flushed, call again.
+ */
+int pviommu_revoke(struct pviommu *handle, uint32_t grantee_id, uint64_t grantee_first_mfn, int force);
+
 /*
  * The guest address of an array of `bytes` bytes at `pointer`: 0 and *address,
  * or -EFAULT if it does not start in registered memory, or if it runs over the

@@ -231,6 +231,43 @@ static void run_call(struct guest *guest, char **words, int n) {
     printf("{\"command\":\"call\",\"result\":%ld,\"result_name\":\"%s\"}\n", result, status_name(result));
 }
 
+/* How the service answered a request that is not a call. */
+static void print_answer(struct guest *guest, const char *command, int error) {
+    if (error == PVIOMMU_GONE) guest->lost = true;
+    printf("{\"command\":\"%s\",\"result\":%d,\"message\":", command, error);
+    json_string(stdout, error ? pviommu_last_error() : "");
+    puts("}");
+}
+
+static void run_grant(struct guest *guest, char **words, int n) {
+    struct pviommu_grant grant = {.nr_pages = 0};
+    uint64_t grantee;
+
+    (void)n;
+    if (!number(words[0], UINT64_MAX, &grant.first_mfn) || !number(words[1], UINT64_MAX, &grant.nr_pages) ||
+        !number(words[2], UINT32_MAX, &grantee) || !number(words[3], UINT64_MAX, &grant.grantee_first_mfn))
+        return;
+    grant.grantee_id = (uint32_t)grantee;
+    grant.writeable = strcmp(words[4], "rw") == 0;
+    if (!grant.writeable && strcmp(words[4], "r") != 0) {
+        refuse("access is r or rw: %s", words[4]);
+        return;
+    }
+    print_answer(guest, "grant", pviommu_grant(guest->service, &grant));
+}
+
+static void run_revoke(struct guest *guest, char **words, int n) {
+    uint64_t grantee;
+    uint64_t mfn;
+
+    if (!number(words[0], UINT32_MAX, &grantee) || !number(words[1], UINT64_MAX, &mfn)) return;
+    if (n > 2 && strcmp(words[2], "force") != 0) {
+        refuse("the third word can only be force: %s", words[2]);
+        return;
+    }
+    print_answer(guest, "revoke", pviommu_revoke(guest->service, (uint32_t)grantee, mfn, n > 2));
+}
+
 static void run_help(struct guest *guest, char **words, int n);
 
 static const struct command commands[] = {
@@ -242,6 +279,8 @@ static const struct command commands[] = {
     {"fill", "MFN [COUNT]", 1, 2, run_fill},
     {"check", "MFN [COUNT]", 1, 2, run_check},
     {"call", "CMD GUEST_ADDRESS COUNT", 3, 3, run_call},
+    {"grant", "MFN PAGES GRANTEE GRANTEE_MFN r|rw", 5, 5, run_grant},
+    {"revoke", "GRANTEE GRANTEE_MFN [force]", 2, 3, run_revoke},
     {"help", "", 0, 0, run_help},
     {"quit", "", 0, 0, NULL},
 };

@@ -205,6 +205,16 @@ static int request(struct pviommu *handle, const struct pvi_msg_header *message,
     return error;
 }
 
+/* A request that changes nothing here. */
+static int request_alone(struct pviommu *handle, const struct pvi_msg_header *message) {
+    int error;
+
+    pthread_mutex_lock(&handle->request_lock);
+    error = request(handle, message, -1);
+    pthread_mutex_unlock(&handle->request_lock);
+    return error;
+}
+
 int pviommu_register_memory(struct pviommu *handle, int memfd, uint64_t fd_offset, void *mapping, uint64_t first_mfn,
                             uint64_t nr_pages) {
     struct region region = {.mapping = mapping, .first_mfn = first_mfn, .nr_pages = nr_pages};
@@ -240,6 +250,20 @@ int pviommu_unregister_memory(struct pviommu *handle, uint64_t first_mfn, uint64
     }
     pthread_mutex_unlock(&handle->request_lock);
     return error;
+}
+
+int pviommu_grant(struct pviommu *handle, const struct pviommu_grant *grant) {
+    struct pvi_msg_grant message;
+
+    message_grant(&message, grant);
+    return request_alone(handle, &message.header);
+}
+
+int pviommu_revoke(struct pviommu *handle, uint32_t grantee_id, uint64_t grantee_first_mfn, int force) {
+    struct pvi_msg_revoke message;
+
+    message_revoke(&message, grantee_id, grantee_first_mfn, force);
+    return request_alone(handle, &message.header);
 }
 
 int pviommu_guest_address(struct pviommu *handle, const void *pointer, uint64_t bytes, uint64_t *address) {

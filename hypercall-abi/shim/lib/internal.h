@@ -46,6 +46,8 @@ PRIVATE void message_hello(struct pvi_msg_hello *message, uint32_t guest_id, uin
 PRIVATE void message_register(struct pvi_msg_register_memory *message, uint64_t first_mfn, uint64_t nr_pages,
                               uint64_t fd_offset);
 PRIVATE void message_unregister(struct pvi_msg_unregister_memory *message, uint64_t first_mfn, uint64_t nr_pages);
+PRIVATE void message_grant(struct pvi_msg_grant *message, const struct pviommu_grant *grant);
+PRIVATE void message_revoke(struct pvi_msg_revoke *message, uint32_t grantee_id, uint64_t grantee_first_mfn, int force);
 /* 0 and *welcome; the status of a REPLY that refuses; -EPROTO. */
 PRIVATE int message_check_welcome(const struct packet *packet, const struct pvi_msg_hello *hello,
                                   struct pvi_msg_welcome *welcome);

@@ -34,6 +34,22 @@ void message_unregister(struct pvi_msg_unregister_memory *message, uint64_t firs
     message->nr_pages = nr_pages;
 }
 
+void message_grant(struct pvi_msg_grant *message, const struct pviommu_grant *grant) {
+    begin(&message->header, PVI_MSG_GRANT, sizeof *message);
+    message->first_mfn = grant->first_mfn;
+    message->nr_pages = grant->nr_pages;
+    message->grantee_first_mfn = grant->grantee_first_mfn;
+    message->grantee_id = grant->grantee_id;
+    message->access = grant->writeable ? PVI_GRANT_READ_WRITE : PVI_GRANT_READ;
+}
+
+void message_revoke(struct pvi_msg_revoke *message, uint32_t grantee_id, uint64_t grantee_first_mfn, int force) {
+    begin(&message->header, PVI_MSG_REVOKE, sizeof *message);
+    message->grantee_first_mfn = grantee_first_mfn;
+    message->grantee_id = grantee_id;
+    message->flags = force ? PVI_REVOKE_FORCE : 0;
+}
+
 static int check_header(const struct packet *packet, uint32_t type, size_t size) {
     const struct pvi_msg_header *header = &packet->u.header;
 

@@ -57,6 +57,37 @@ static void should_encode_memory_messages(void) {
     CHECK_NUMBER(u64_at(&del, 16), 6);
 }
 
+static void should_encode_grant_messages(void) {
+    struct pviommu_grant grant = {
+        .first_mfn = 0x100000000, .nr_pages = 3, .grantee_id = 7, .writeable = 1, .grantee_first_mfn = 0x200000000};
+    struct pvi_msg_grant give;
+    struct pvi_msg_revoke take;
+
+    memset(&give, 0xff, sizeof give);
+    message_grant(&give, &grant);
+    CHECK_NUMBER(u32_at(&give, 0), 6);
+    CHECK_NUMBER(u32_at(&give, 4), 48);
+    CHECK_NUMBER(u64_at(&give, 8), 0x100000000);
+    CHECK_NUMBER(u64_at(&give, 16), 3);
+    CHECK_NUMBER(u64_at(&give, 24), 0x200000000);
+    CHECK_NUMBER(u32_at(&give, 32), 7);
+    CHECK_NUMBER(u32_at(&give, 36), 3);
+    CHECK_NUMBER(u64_at(&give, 40), 0);
+    grant.writeable = 0;
+    message_grant(&give, &grant);
+    CHECK_NUMBER(u32_at(&give, 36), 1);
+
+    memset(&take, 0xff, sizeof take);
+    message_revoke(&take, 7, 0x200000000, 0);
+    CHECK_NUMBER(u32_at(&take, 0), 7);
+    CHECK_NUMBER(u32_at(&take, 4), 24);
+    CHECK_NUMBER(u64_at(&take, 8), 0x200000000);
+    CHECK_NUMBER(u32_at(&take, 16), 7);
+    CHECK_NUMBER(u32_at(&take, 20), 0);
+    message_revoke(&take, 7, 0x200000000, 2);
+    CHECK_NUMBER(u32_at(&take, 20), 1);
+}
+
 /* The right answer to a HELLO of guest 7 that wants 4 slots. */
 static struct packet welcome_packet(void) {
     struct pvi_msg_welcome welcome = {
@@ -203,6 +234,7 @@ static void should_refuse_packets_that_are_too_long(void) {
 int main(void) {
     RUN(should_encode_hello);
     RUN(should_encode_memory_messages);
+    RUN(should_encode_grant_messages);
     RUN(should_accept_welcome);
     RUN(should_refuse_bad_welcome);
     RUN(should_pass_on_refusals);

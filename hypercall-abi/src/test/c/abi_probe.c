@@ -192,6 +192,8 @@ static void print_ring_constants(void) {
     CONSTANT("RingAbi.MSG_REGISTER_MEMORY", PVI_MSG_REGISTER_MEMORY);
     CONSTANT("RingAbi.MSG_UNREGISTER_MEMORY", PVI_MSG_UNREGISTER_MEMORY);
     CONSTANT("RingAbi.MSG_REPLY", PVI_MSG_REPLY);
+    CONSTANT("RingAbi.MSG_GRANT", PVI_MSG_GRANT);
+    CONSTANT("RingAbi.MSG_REVOKE", PVI_MSG_REVOKE);
     CONSTANT("RingAbi.REPLY_TEXT_BYTES", PVI_REPLY_TEXT_BYTES);
     CONSTANT("RingAbi.RING_HEADER_BYTES", PVI_RING_HEADER_BYTES);
     CONSTANT("RingAbi.SLOT_BYTES", PVI_SLOT_BYTES);
@@ -254,6 +256,28 @@ static void print_memory_messages(void) {
     END("RingAbi.REPLY_SIZE", pvi_msg_reply);
 }
 
+static void print_grant_messages(void) {
+    CONSTANT("RingAbi.GRANT_READ", PVI_GRANT_READ);
+    CONSTANT("RingAbi.GRANT_READ_WRITE", PVI_GRANT_READ_WRITE);
+    CONSTANT("RingAbi.REVOKE_FORCE", PVI_REVOKE_FORCE);
+
+    covered = sizeof(struct pvi_msg_header);
+    PLACE("RingAbi.GRANT_FIRST_MFN", pvi_msg_grant, first_mfn);
+    PLACE("RingAbi.GRANT_NR_PAGES", pvi_msg_grant, nr_pages);
+    PLACE("RingAbi.GRANT_GRANTEE_FIRST_MFN", pvi_msg_grant, grantee_first_mfn);
+    PLACE("RingAbi.GRANT_GRANTEE_ID", pvi_msg_grant, grantee_id);
+    PLACE("RingAbi.GRANT_ACCESS", pvi_msg_grant, access);
+    PLACE("RingAbi.GRANT_FLAGS", pvi_msg_grant, flags);
+    PLACE("RingAbi.GRANT_RESERVED", pvi_msg_grant, reserved);
+    END("RingAbi.GRANT_SIZE", pvi_msg_grant);
+
+    covered = sizeof(struct pvi_msg_header);
+    PLACE("RingAbi.REVOKE_GRANTEE_FIRST_MFN", pvi_msg_revoke, grantee_first_mfn);
+    PLACE("RingAbi.REVOKE_GRANTEE_ID", pvi_msg_revoke, grantee_id);
+    PLACE("RingAbi.REVOKE_FLAGS", pvi_msg_revoke, flags);
+    END("RingAbi.REVOKE_SIZE", pvi_msg_revoke);
+}
+
 static void print_ring_memory(void) {
     PLACE("RingAbi.RING_MAGIC", pvi_ring_header, magic);
     PLACE("RingAbi.RING_VERSION", pvi_ring_header, version);
@@ -289,6 +313,7 @@ int main(void) {
     print_ring_constants();
     print_hello_and_welcome();
     print_memory_messages();
+    print_grant_messages();
     print_ring_memory();
     return 0;
 }

@@ -107,6 +107,14 @@ const showEndpoints = async () => {
     endpoint.reserved.map((r) => r.firstBfn + " - " + r.lastBfn + " " + r.kind).join(", ") || "none"]), "none");
 };
 
+const showGrants = async () => {
+  const grants = (await get("/api/v1/grants")).grants;
+  table("grants", ["owner", "its mfns", "grantee", "its mfns", "access", "pages held"], grants.map((grant) => [
+    String(grant.owner), grant.firstMfn + " - " + grant.lastMfn,
+    String(grant.grantee), grant.granteeFirstMfn + " - " + grant.granteeLastMfn,
+    grant.revoked ? "taken back" : grant.access, grant.holds]), "none");
+};
+
 const showStats = async () => {
   const stats = await get("/api/v1/stats");
   table("counters", ["counter", "value"], [["uptime, s", stats.uptimeSeconds], ["refused DMA", stats.faults],
@@ -119,7 +127,7 @@ const showStats = async () => {
 const refresh = async () => {
   const state = document.getElementById("state");
   try {
-    const [stats] = await Promise.all([showStats(), showSpaces(), showGuests(), showEndpoints()]);
+    const [stats] = await Promise.all([showStats(), showSpaces(), showGuests(), showEndpoints(), showGrants()]);
     state.textContent = "up " + stats.uptimeSeconds + " s, backend " + stats.backend + ", guests " + stats.guests;
     state.className = "";
   } catch (failure) {

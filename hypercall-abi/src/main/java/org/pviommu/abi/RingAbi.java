@@ -43,6 +43,10 @@ public final class RingAbi {
     public static final int MSG_UNREGISTER_MEMORY = 4;
     /** Message type: service to guest, no fd. */
     public static final int MSG_REPLY = 5;
+    /** Message type: guest to service, no fd. */
+    public static final int MSG_GRANT = 6;
+    /** Message type: guest to service, no fd. */
+    public static final int MSG_REVOKE = 7;
 
     /** Bytes of the header that begins every message. */
     public static final int MSG_HEADER_SIZE = 8;
@@ -106,6 +110,38 @@ public final class RingAbi {
     public static final int UNREGISTER_MEMORY_FIRST_MFN_OFFSET = MSG_HEADER_SIZE;
     /** Offset of u64 length in pages. */
     public static final int UNREGISTER_MEMORY_NR_PAGES_OFFSET = UNREGISTER_MEMORY_FIRST_MFN_OFFSET + Long.BYTES;
+
+    /** Bytes of GRANT. */
+    public static final int GRANT_SIZE = 48;
+    /** Offset of u64 first frame, a number of the owner, who sends it. */
+    public static final int GRANT_FIRST_MFN_OFFSET = MSG_HEADER_SIZE;
+    /** Offset of u64 length in pages. */
+    public static final int GRANT_NR_PAGES_OFFSET = GRANT_FIRST_MFN_OFFSET + Long.BYTES;
+    /** Offset of u64 first frame, a number of the grantee. */
+    public static final int GRANT_GRANTEE_FIRST_MFN_OFFSET = GRANT_NR_PAGES_OFFSET + Long.BYTES;
+    /** Offset of u32 number of the guest that may map the frames. */
+    public static final int GRANT_GRANTEE_ID_OFFSET = GRANT_GRANTEE_FIRST_MFN_OFFSET + Long.BYTES;
+    /** Offset of u32 {@link #GRANT_READ} or {@link #GRANT_READ_WRITE}. */
+    public static final int GRANT_ACCESS_OFFSET = GRANT_GRANTEE_ID_OFFSET + Integer.BYTES;
+    /** Offset of u32 flags, 0. */
+    public static final int GRANT_FLAGS_OFFSET = GRANT_ACCESS_OFFSET + Integer.BYTES;
+    /** Offset of u32 reserved, 0. */
+    public static final int GRANT_RESERVED_OFFSET = GRANT_FLAGS_OFFSET + Integer.BYTES;
+    /** Access: the grantee's devices may read. */
+    public static final int GRANT_READ = 0x1;
+    /** Access: the grantee's devices may read and write. */
+    public static final int GRANT_READ_WRITE = 0x3;
+
+    /** Bytes of REVOKE. */
+    public static final int REVOKE_SIZE = 24;
+    /** Offset of u64 first frame of the grant, a number of the grantee. */
+    public static final int REVOKE_GRANTEE_FIRST_MFN_OFFSET = MSG_HEADER_SIZE;
+    /** Offset of u32 number of the guest that has the grant. */
+    public static final int REVOKE_GRANTEE_ID_OFFSET = REVOKE_GRANTEE_FIRST_MFN_OFFSET + Long.BYTES;
+    /** Offset of u32 {@link #REVOKE_FORCE} or 0. */
+    public static final int REVOKE_FLAGS_OFFSET = REVOKE_GRANTEE_ID_OFFSET + Integer.BYTES;
+    /** Flag: the grantee's mappings of the frames are removed and flushed, too. */
+    public static final int REVOKE_FORCE = 0x1;
 
     /** Bytes of REPLY. */
     public static final int REPLY_SIZE = 256;

@@ -1,5 +1,6 @@
 package org.pviommu.engine;
 
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -63,6 +64,48 @@ public final class Engine implements AutoCloseable {
         guest.addSpace(newAddressSpace(guest, 0));
         guest.locked(() -> admit(guest));
         return guest;
+    }
+
+    /**
+     * Lets a guest in that was there before the service was started anew, as it was then. Recorded as its return.
+     *
+     * @param before the guest as a replay of the journal left it, with nothing owed
+     * @param memories the memory it has brought, by first mfn; the guest's from now on
+     * @param grants the frames of other guests that it had
+     * @throws EngineException BUSY when the id or an endpoint is in use or the owner of granted frames is not back, and nothing has
+     *     changed; INVALID for other memory than before, LIMIT without room, HOST when the host IOMMU refuses: then the guest of before is
+     *     gone, which is recorded, and the memory is given back
+     */
+    public synchronized Guest returnGuest(Guest before, Map<Long, GuestMemory> memories, List<Grant> grants) {
+        retryTearDown(before.id());
+        requireFree(before.id(), before.endpoints());
+        for (Grant grant : grants) {
+            if (!guests.containsKey(grant.ownerId())) {
+                throw new EngineException(
+                        EngineException.Kind.BUSY,
+                        "guest=" + grant.ownerId() + ", whose frames guest=" + before.id() + " maps, is not back");
+            }
+        }
+        Guest guest = new Guest(before.id(), before.policy(), before.endpoints(), logs.apply(before.id()));
+        guest.locked(() -> restore(guest, before, memories, grants));
+        return guest;
+    }
+
+    private void restore(Guest guest, Guest before, Map<Long, GuestMemory> memories, List<Grant> grants) {
+        guest.beginCall();
+        boolean restored = false;
+        try {
+            new GuestReturn(this, before, guest).restore(memories, grants);
+            restored = true;
+        } finally {
+            guest.endCallUnrecorded(); // what the host answered until now belongs to no record
+            remember(guest);
+            if (restored) {
+                guest.changed(new Change.GuestReturned());
+            } else {
+                tearDown(guest, false);
+            }
+        }
     }
 
     private void remember(Guest guest) {
@@ -179,6 +222,7 @@ public final class Engine implements AutoCloseable {
                     EngineException.Kind.INVALID, "owner=" + ownerId + " grantee=" + granteeId + " access=" + access);
         }
         inOrder(owner, grantee, () -> {
+            owner.requireAlive(); // its death has revoked what it granted; this one would stay
             GuestRegion source = owner.regionOf(ownerFirstMfn, pages);
             if (source == null) {
                 throw new EngineException(
@@ -223,6 +267,45 @@ public final class Engine implements AutoCloseable {
                         "the host IOMMU did not let go of all frames of the grant at mfn=" + granteeFirstMfn);
             }
         });
+    }
+
+    /**
+     * Takes a grant of {@code ownerId} back, like {@link #revoke(int, long, boolean)}, and nobody else's: to the owner a grant
+     * of another guest is none.
+     *
+     * @throws EngineException NOT_FOUND without such a grant of this owner; HOST as there
+     */
+    public synchronized void revoke(int ownerId, int granteeId, long granteeFirstMfn, boolean force) {
+        boolean own = grants().stream()
+                .anyMatch(grant -> grant.ownerId() == ownerId
+                        && grant.granteeId() == granteeId
+                        && grant.granteeFirstMfn() == granteeFirstMfn);
+        if (!own) {
+            throw new EngineException(
+                    EngineException.Kind.NOT_FOUND,
+                    "guest=" + ownerId + " has granted nothing at mfn=" + granteeFirstMfn + " of guest=" + granteeId);
+        }
+        revoke(granteeId, granteeFirstMfn, force);
+    }
+
+    /**
+     * All grants, by grantee and frame; those that were taken back, too, until their frame numbers are used anew or the owner
+     * has gone.
+     */
+    public synchronized List<Grant> grants() {
+        Map<GuestRegion, Guest> owners = new HashMap<>();
+        guests.values().forEach(guest -> guest.regions().forEach(region -> owners.put(region, guest)));
+        List<Grant> all = new ArrayList<>();
+        for (Guest grantee : guests.values()) {
+            for (GuestRegion region : grantee.regions()) {
+                GuestRegion source = region.source();
+                Guest owner = source == null ? null : owners.get(source);
+                if (source != null && owner != null) {
+                    all.add(region.grant(owner.id(), source, grantee.id()));
+                }
+            }
+        }
+        return all;
     }
 
     private Guest requireGuest(int guestId) {

@@ -178,9 +178,7 @@ public final class Guest {
             requireAlive();
             requireRoom(firstMfn, pages);
             requireRoomInLog();
-            GuestRegion region = new GuestRegion(firstMfn, pages, guestMemory);
-            policy.reservedMfns().forEach(region::reserve);
-            memory.add(region);
+            addRegion(new GuestRegion(firstMfn, pages, guestMemory));
             changed(new Change.MemoryRegistered(firstMfn, pages, guestMemory.file(), guestMemory.fileOffsetBytes()));
         });
     }
@@ -196,10 +194,13 @@ public final class Guest {
         removeDeadGrant(firstMfn, pages);
         requireRoom(firstMfn, pages);
         requireRoomInLog();
-        GuestRegion region = GuestRegion.granted(firstMfn, pages, source, sourceFirstMfn, access);
+        addRegion(GuestRegion.granted(firstMfn, pages, source, sourceFirstMfn, access));
+        changed(new Change.GrantGiven(ownerId, sourceFirstMfn, pages, firstMfn, access));
+    }
+
+    void addRegion(GuestRegion region) {
         policy.reservedMfns().forEach(region::reserve);
         memory.add(region);
-        changed(new Change.GrantGiven(ownerId, sourceFirstMfn, pages, firstMfn, access));
     }
 
     private void requireRoomInLog() {
@@ -263,7 +264,8 @@ public final class Guest {
         }
     }
 
-    private void requireAlive() {
+    /** Throws NOT_FOUND for a guest that is being removed. */
+    void requireAlive() {
         if (!alive) {
             throw new EngineException(EngineException.Kind.NOT_FOUND, "guest=" + id + " is gone");
         }

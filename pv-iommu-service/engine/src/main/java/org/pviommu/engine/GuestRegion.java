@@ -98,6 +98,18 @@ public final class GuestRegion {
         return source != null && regions.contains(source);
     }
 
+    /** The owner's region that a granted one leads to; null for a region that its guest registered. */
+    @Nullable
+    GuestRegion source() {
+        return source;
+    }
+
+    /** What a granted region is to others, {@code grantee} being the guest that has it. */
+    Grant grant(int ownerId, GuestRegion from, int grantee) {
+        long ownerFirstMfn = from.firstMfn + ((sourceOffsetBytes - from.sourceOffsetBytes) >>> 12);
+        return new Grant(ownerId, ownerFirstMfn, pages(), grantee, firstMfn, allowedAccess, revoked, totalHolds.get());
+    }
+
     /** Whether the owner has taken the grant back: what is mapped stays until it is unmapped, nothing new is mapped. */
     public boolean isRevoked() {
         return revoked;

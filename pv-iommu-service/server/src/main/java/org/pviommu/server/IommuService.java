@@ -9,6 +9,7 @@ import org.pviommu.engine.HostIommu;
 import org.pviommu.host.SimulatedIommu;
 import org.pviommu.natives.NativeException;
 import org.pviommu.server.config.ServiceSettings;
+import org.pviommu.server.grants.Grants;
 import org.pviommu.server.ring.RingServer;
 
 /**
@@ -18,6 +19,7 @@ public final class IommuService implements AutoCloseable {
     private final SimulatedIommu simulated;
     private final FaultLog faults = new FaultLog();
     private final Engine engine;
+    private final Grants grants;
     private final RingServer ring;
     private final Path ringPath;
     private final long startedNs = System.nanoTime();
@@ -29,7 +31,8 @@ public final class IommuService implements AutoCloseable {
         simulated.onFault(faults);
         HostIommu host = plant == Plant.NONE ? simulated : new PlantedHost(simulated, plant);
         engine = new Engine(host, BatchLog.none());
-        ring = Rings.create(settings, ringPath, engine);
+        grants = new Grants(engine, settings::acceptsGrants);
+        ring = Rings.create(settings, ringPath, engine, grants);
     }
 
     /**
@@ -57,6 +60,11 @@ public final class IommuService implements AutoCloseable {
     /** The engine: guests, address spaces, mappings. */
     public Engine engine() {
         return engine;
+    }
+
+    /** Grants between guests. */
+    public Grants grants() {
+        return grants;
     }
 
     /** The host IOMMU, for the DMA calls of simulated devices. */

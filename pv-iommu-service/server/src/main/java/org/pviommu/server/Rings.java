@@ -8,6 +8,7 @@ import org.pviommu.engine.Engine;
 import org.pviommu.engine.GuestPolicy;
 import org.pviommu.server.config.RingPeers;
 import org.pviommu.server.config.ServiceSettings;
+import org.pviommu.server.grants.Grants;
 import org.pviommu.server.ring.RingServer;
 import org.pviommu.server.ring.RingSettings;
 
@@ -15,13 +16,13 @@ import org.pviommu.server.ring.RingSettings;
 final class Rings {
     private Rings() {}
 
-    static RingServer create(ServiceSettings settings, Path path, Engine engine) {
+    static RingServer create(ServiceSettings settings, Path path, Engine engine, Grants grants) {
         RingSettings ring = RingSettings.defaults(path);
         RingPeers peers = settings.ringPeers();
         if (peers != null) {
             ring = ring.withPeers(peers.uids(), peers.gids());
         }
-        return new RingServer(ring, engine, id -> policy(settings, id), id -> endpoints(settings, id));
+        return new RingServer(ring, engine, id -> policy(settings, id), id -> endpoints(settings, id), grants);
     }
 
     /** Null refuses the guest: ids beyond what a signed int holds, and unnamed ones without a default endpoint. */

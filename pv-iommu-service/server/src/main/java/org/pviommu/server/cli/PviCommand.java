@@ -27,6 +27,7 @@ import picocli.CommandLine.Spec;
             GuestCommand.class,
             SpaceCommand.class,
             EndpointCommand.class,
+            GrantCommand.class,
             LookupCommand.class,
             TranslateCommand.class,
             DmaCommand.class,

@@ -35,6 +35,7 @@ public final class ConfigFile {
     private static final int MAX_DEPTH = 20;
     private static final int MAX_PORT = 65_535;
     private static final String DEFAULT = "default";
+    private static final String ACCEPTS = "accepts-grants-from";
 
     private ConfigFile() {}
 
@@ -67,10 +68,12 @@ public final class ConfigFile {
         ConfigNode guests = root.section("guests");
         ConfigNode defaults = guests.section(DEFAULT);
         GuestPolicy policy = policy(defaults, GuestPolicy.permissive());
+        Set<Integer> accepts = guestIds(defaults, ACCEPTS, Set.of());
         defaults.refuseOthers();
-        Map<Integer, GuestSettings> named = named(guests, policy);
+        Map<Integer, GuestSettings> named = named(guests, policy, accepts);
         root.refuseOthers();
-        return new ServiceSettings(port, ring == null ? null : Path.of(ring), peers, lastBfn, cuts, policy, named);
+        return new ServiceSettings(
+                port, ring == null ? null : Path.of(ring), peers, lastBfn, cuts, policy, accepts, named);
     }
 
     /**
@@ -101,13 +104,13 @@ public final class ConfigFile {
         return String.valueOf(malformed.getMessage()).replaceAll("\\s+", " ");
     }
 
-    private static Map<Integer, GuestSettings> named(ConfigNode guests, GuestPolicy policy) {
+    private static Map<Integer, GuestSettings> named(ConfigNode guests, GuestPolicy policy, Set<Integer> accepts) {
         Map<Integer, GuestSettings> named = new HashMap<>();
         Set<Integer> taken = new HashSet<>();
         for (String key : guests.keys()) {
             if (!key.equals(DEFAULT)) {
                 int id = guestId(guests.path(key), key);
-                named.put(id, guest(id, guests.section(key), policy, taken));
+                named.put(id, guest(id, guests.section(key), policy, accepts, taken));
             }
         }
         return named;
@@ -124,7 +127,8 @@ public final class ConfigFile {
         return (int) id;
     }
 
-    private static GuestSettings guest(int id, ConfigNode node, GuestPolicy defaults, Set<Integer> taken) {
+    private static GuestSettings guest(
+            int id, ConfigNode node, GuestPolicy defaults, Set<Integer> defaultAccepts, Set<Integer> taken) {
         GuestPolicy policy = policy(node, defaults);
         List<EndpointDescriptor> endpoints;
         if (node.has("endpoints")) {
@@ -135,8 +139,16 @@ public final class ConfigFile {
             throw new ConfigException(node.path("endpoints") + " is missing: guest ids above "
                     + EndpointId.MAX_GUEST_WITH_DEFAULT + " have no default endpoint");
         }
+        Set<Integer> accepts = guestIds(node, ACCEPTS, defaultAccepts);
+        if (accepts.contains(id) && node.has(ACCEPTS)) {
+            throw new ConfigException(node.path(ACCEPTS) + "=" + id + " is the guest itself");
+        }
         node.refuseOthers();
-        return new GuestSettings(policy, endpoints);
+        return new GuestSettings(policy, endpoints, accepts);
+    }
+
+    private static Set<Integer> guestIds(ConfigNode node, String key, Set<Integer> otherwise) {
+        return node.has(key) ? ids(node, key) : otherwise;
     }
 
     private static RingPeers peers(ConfigNode node) {

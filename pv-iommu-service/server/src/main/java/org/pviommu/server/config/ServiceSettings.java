@@ -3,6 +3,7 @@ package org.pviommu.server.config;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.pviommu.engine.EndpointDescriptor;
 import org.pviommu.engine.GuestPolicy;
@@ -18,6 +19,7 @@ import org.pviommu.server.EndpointId;
  * @param lastBfn aperture of the simulated host IOMMU: bus frames {@code [0, lastBfn]}
  * @param cutsMappings whether it lets a page be taken out of a larger mapping
  * @param defaultPolicy for guests that are not named
+ * @param defaultAcceptsGrantsFrom for guests that are not named: whose grants they accept
  * @param guests the named ones, by id
  */
 public record ServiceSettings(
@@ -27,13 +29,15 @@ public record ServiceSettings(
         long lastBfn,
         boolean cutsMappings,
         GuestPolicy defaultPolicy,
+        Set<Integer> defaultAcceptsGrantsFrom,
         Map<Integer, GuestSettings> guests) {
 
     /** 39-bit bus addresses, the smallest aperture of VT-d hardware in use: a driver that fits here fits everywhere. */
     public static final long DEFAULT_LAST_BFN = (1L << 27) - 1;
 
-    /** Copies the map. */
+    /** Copies set and map. */
     public ServiceSettings {
+        defaultAcceptsGrantsFrom = Set.copyOf(defaultAcceptsGrantsFrom);
         guests = Map.copyOf(guests);
         if (lastBfn > HostCapabilities.MAX_LAST_BFN) {
             throw new IllegalArgumentException("lastBfn=" + lastBfn + " max=" + HostCapabilities.MAX_LAST_BFN);
@@ -42,7 +46,7 @@ public record ServiceSettings(
 
     /** Without a file: every guest may do everything within the default limits and has one simulated endpoint. */
     public static ServiceSettings defaults() {
-        return new ServiceSettings(0, null, null, DEFAULT_LAST_BFN, true, GuestPolicy.permissive(), Map.of());
+        return new ServiceSettings(0, null, null, DEFAULT_LAST_BFN, true, GuestPolicy.permissive(), Set.of(), Map.of());
     }
 
     /**
@@ -52,7 +56,15 @@ public record ServiceSettings(
      */
     public GuestSettings guest(int guestId) {
         GuestSettings named = guests.get(guestId);
-        return named != null ? named : new GuestSettings(defaultPolicy, defaultEndpoints(guestId));
+        return named != null
+                ? named
+                : new GuestSettings(defaultPolicy, defaultEndpoints(guestId), defaultAcceptsGrantsFrom);
+    }
+
+    /** Whether frames of {@code ownerId} may appear among those of {@code granteeId}, which may be any number. */
+    public boolean acceptsGrants(int granteeId, int ownerId) {
+        GuestSettings named = guests.get(granteeId);
+        return (named != null ? named.acceptsGrantsFrom() : defaultAcceptsGrantsFrom).contains(ownerId);
     }
 
     static List<EndpointDescriptor> defaultEndpoints(int guestId) {
@@ -61,11 +73,13 @@ public record ServiceSettings(
 
     /** The same settings on another port. */
     public ServiceSettings withHttpPort(int port) {
-        return new ServiceSettings(port, ring, ringPeers, lastBfn, cutsMappings, defaultPolicy, guests);
+        return new ServiceSettings(
+                port, ring, ringPeers, lastBfn, cutsMappings, defaultPolicy, defaultAcceptsGrantsFrom, guests);
     }
 
     /** The same settings with the ring elsewhere. */
     public ServiceSettings withRing(Path path) {
-        return new ServiceSettings(httpPort, path, ringPeers, lastBfn, cutsMappings, defaultPolicy, guests);
+        return new ServiceSettings(
+                httpPort, path, ringPeers, lastBfn, cutsMappings, defaultPolicy, defaultAcceptsGrantsFrom, guests);
     }
 }

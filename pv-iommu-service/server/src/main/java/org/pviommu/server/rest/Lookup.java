@@ -22,7 +22,10 @@ final class Lookup {
     record Owned(Guest guest, EndpointDescriptor endpoint) {}
 
     Guest guest(String id) {
-        int guestId = Refusal.canonicalId("guest", id, Integer.MAX_VALUE);
+        return guest(Refusal.canonicalId("guest", id, Integer.MAX_VALUE));
+    }
+
+    Guest guest(int guestId) {
         Guest guest = service.engine().guest(guestId);
         if (guest == null) {
             throw Refusal.notFound("guest=" + guestId + " is not connected");

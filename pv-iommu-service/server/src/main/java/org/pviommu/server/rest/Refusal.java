@@ -3,6 +3,7 @@ package org.pviommu.server.rest;
 import io.micronaut.http.HttpStatus;
 import io.micronaut.http.exceptions.HttpStatusException;
 import java.util.function.Supplier;
+import org.pviommu.engine.EngineException;
 import org.pviommu.server.Text;
 
 /** Makes the errors that are the client's fault. Their messages go to the client: values and limits, nothing else. */
@@ -11,6 +12,26 @@ final class Refusal {
 
     static HttpStatusException badRequest(String detail) {
         return new HttpStatusException(HttpStatus.BAD_REQUEST, detail);
+    }
+
+    /** The request is a good one, and the state of things does not allow it now. */
+    static HttpStatusException conflict(String detail) {
+        return new HttpStatusException(HttpStatus.CONFLICT, detail);
+    }
+
+    /** It could be read, and cannot be done whatever the state is: a range beyond its limits. */
+    static HttpStatusException unprocessable(String detail) {
+        return new HttpStatusException(HttpStatus.UNPROCESSABLE_ENTITY, detail);
+    }
+
+    static HttpStatusException of(EngineException refused) {
+        String detail = String.valueOf(refused.getMessage());
+        return switch (refused.kind()) {
+            case INVALID -> unprocessable(detail);
+            case NOT_FOUND -> notFound(detail);
+            // HOST too: what the host IOMMU has not let go of is held, and the request can be repeated.
+            case EXISTS, BUSY, LIMIT, HOST -> conflict(detail);
+        };
     }
 
     static HttpStatusException notFound(String detail) {

@@ -6,6 +6,7 @@ import java.util.Locale;
 import org.pviommu.engine.Access;
 import org.pviommu.engine.AddressSpace;
 import org.pviommu.engine.EndpointDescriptor;
+import org.pviommu.engine.Grant;
 import org.pviommu.engine.Guest;
 import org.pviommu.engine.GuestRegion;
 import org.pviommu.engine.GuestStats;
@@ -41,7 +42,22 @@ final class Views {
     }
 
     private static RegionView region(GuestRegion region) {
-        return new RegionView(Text.hex(region.firstMfn()), Text.hex(region.lastMfn()), region.pages());
+        return new RegionView(
+                Text.hex(region.firstMfn()), Text.hex(region.lastMfn()), region.pages(), region.isGranted());
+    }
+
+    static GrantView grant(Grant grant) {
+        return new GrantView(
+                grant.ownerId(),
+                Text.hex(grant.ownerFirstMfn()),
+                Text.hex(grant.ownerFirstMfn() + grant.pages() - 1),
+                grant.granteeId(),
+                Text.hex(grant.granteeFirstMfn()),
+                Text.hex(grant.granteeFirstMfn() + grant.pages() - 1),
+                grant.pages(),
+                Access.name(grant.access()),
+                grant.revoked(),
+                grant.holds());
     }
 
     static GuestCounters counters(GuestStats stats) {

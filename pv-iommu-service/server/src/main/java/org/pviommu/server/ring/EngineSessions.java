@@ -12,6 +12,7 @@ import org.pviommu.engine.GuestMemory;
 import org.pviommu.engine.GuestPolicy;
 import org.pviommu.engine.HypercallExecutor;
 import org.pviommu.natives.Errno;
+import org.pviommu.server.grants.Grants;
 
 /**
  * Guests of the engine. Any thread.
@@ -19,11 +20,13 @@ import org.pviommu.natives.Errno;
  * @param engine who they are added to
  * @param policies what a guest may do; null for a guest that is not known
  * @param endpoints the devices of a known guest
+ * @param grants what they may give each other
  */
 record EngineSessions(
         Engine engine,
         IntFunction<? extends @Nullable GuestPolicy> policies,
-        IntFunction<List<EndpointDescriptor>> endpoints)
+        IntFunction<List<EndpointDescriptor>> endpoints,
+        Grants grants)
         implements GuestSessions {
 
     @Override
@@ -43,10 +46,18 @@ record EngineSessions(
 
     private EngineSession session(Guest guest) {
         try {
-            return new EngineSession(engine, guest, new HypercallExecutor(engine, guest));
+            return new EngineSession(engine, guest, new HypercallExecutor(engine, guest), grants);
         } catch (RuntimeException e) {
             engine.removeGuest(guest); // No scratch memory for its calls.
             throw e;
+        }
+    }
+
+    private static void refusing(Runnable request) {
+        try {
+            request.run();
+        } catch (EngineException e) {
+            throw refusal(e);
         }
     }
 
@@ -62,7 +73,8 @@ record EngineSessions(
         return new RefusedException(errno, String.valueOf(e.getMessage()));
     }
 
-    private record EngineSession(Engine engine, Guest guest, HypercallExecutor executor) implements GuestSession {
+    private record EngineSession(Engine engine, Guest guest, HypercallExecutor executor, Grants grants)
+            implements GuestSession {
 
         @Override
         public long maxMemoryFrames() {
@@ -71,20 +83,36 @@ record EngineSessions(
 
         @Override
         public void registerMemory(long firstMfn, long pages, GuestMemory memory) {
-            try {
-                guest.registerMemory(firstMfn, pages, memory);
-            } catch (EngineException e) {
-                throw refusal(e);
-            }
+            refusing(() -> guest.registerMemory(firstMfn, pages, memory));
         }
 
         @Override
         public void unregisterMemory(long firstMfn, long pages) {
-            try {
-                guest.unregisterMemory(firstMfn, pages);
-            } catch (EngineException e) {
-                throw refusal(e);
+            refusing(() -> guest.unregisterMemory(firstMfn, pages));
+        }
+
+        /** Acceptance comes first, so that a guest learns nothing about those that do not accept it. */
+        @Override
+        public void grant(GrantRequest request) {
+            int grantee = request.granteeId();
+            if (!grants.accepts(grantee, guest.id())) {
+                throw new RefusedException(
+                        Errno.EPERM,
+                        "grantee_id=" + Integer.toUnsignedString(grantee) + " does not accept grants from guest="
+                                + guest.id());
             }
+            refusing(() -> grants.give(
+                    guest.id(),
+                    request.firstMfn(),
+                    request.pages(),
+                    grantee,
+                    request.granteeFirstMfn(),
+                    request.access()));
+        }
+
+        @Override
+        public void revoke(RevokeRequest request) {
+            refusing(() -> grants.revoke(guest.id(), request.granteeId(), request.granteeFirstMfn(), request.force()));
         }
 
         @Override

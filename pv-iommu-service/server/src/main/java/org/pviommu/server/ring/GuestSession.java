@@ -26,6 +26,21 @@ interface GuestSession extends AutoCloseable {
     void unregisterMemory(long firstMfn, long pages);
 
     /**
+     * Lets another guest map frames of this one.
+     *
+     * @throws RefusedException if it may not, or they cannot be; nothing has changed
+     */
+    void grant(GrantRequest request);
+
+    /**
+     * Takes a grant of this guest back.
+     *
+     * @throws RefusedException if this guest has not granted it; or EIO if it is taken back, as far as new maps go, and not
+     *     all that was mapped could be flushed
+     */
+    void revoke(RevokeRequest request);
+
+    /**
      * One hypercall; allocates nothing.
      *
      * @param cmd unsigned word of the caller, as {@code arg} and {@code count} are

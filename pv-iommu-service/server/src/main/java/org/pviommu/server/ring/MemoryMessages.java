@@ -5,7 +5,7 @@ import org.pviommu.engine.GuestMemory;
 import org.pviommu.natives.Errno;
 
 /**
- * The messages of an admitted guest: registering and unregistering memory. One REPLY each; a refusal changes nothing
+ * The messages of an admitted guest: registering and unregistering memory, granting and revoking. One REPLY each; a refusal changes nothing
  * and keeps the connection, a malformed packet throws. One thread.
  */
 final class MemoryMessages {
@@ -43,6 +43,8 @@ final class MemoryMessages {
         switch (type) {
             case RingAbi.MSG_REGISTER_MEMORY -> register(packet);
             case RingAbi.MSG_UNREGISTER_MEMORY -> unregister(packet);
+            case RingAbi.MSG_GRANT -> session.grant(GrantRequest.parse(packet));
+            case RingAbi.MSG_REVOKE -> session.revoke(RevokeRequest.parse(packet));
             case RingAbi.MSG_HELLO -> throw new ProtocolException("HELLO twice");
             default -> throw new ProtocolException("type=" + Integer.toUnsignedString(type) + " unknown");
         }

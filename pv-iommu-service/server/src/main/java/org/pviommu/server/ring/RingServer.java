@@ -18,6 +18,7 @@ import org.pviommu.natives.NativeException;
 import org.pviommu.natives.Poller;
 import org.pviommu.natives.UnixSocket;
 import org.pviommu.natives.UnixSocket.PeerCredentials;
+import org.pviommu.server.grants.Grants;
 
 /**
  * Serves guests on a Unix socket. Construct, {@link #start}, {@link #close}; each once, from the wiring's thread.
@@ -52,13 +53,15 @@ public final class RingServer implements AutoCloseable {
      *     closes this server first
      * @param policies what the guest of a number may do, or null if there is no such guest; called by any thread
      * @param endpoints the devices of a guest that has a policy; called by any thread
+     * @param grants what guests may give each other
      */
     public RingServer(
             RingSettings settings,
             Engine engine,
             IntFunction<? extends @Nullable GuestPolicy> policies,
-            IntFunction<List<EndpointDescriptor>> endpoints) {
-        this(settings, new EngineSessions(engine, policies, endpoints));
+            IntFunction<List<EndpointDescriptor>> endpoints,
+            Grants grants) {
+        this(settings, new EngineSessions(engine, policies, endpoints, grants));
     }
 
     /** The transport over any source of guests. */

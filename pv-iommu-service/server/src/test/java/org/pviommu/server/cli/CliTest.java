@@ -71,6 +71,36 @@ class CliTest {
     }
 
     @Test
+    void shouldGiveListAndRevokeGrants() {
+        try (TestGuest grantee = TestGuest.connect(service, 5, 64)) {
+            Result given = pvi("grant", "give", "3", "4", "8", "5", "0x100", "--read-only");
+
+            String header = "OWNER FIRST-MFN LAST-MFN GRANTEE ITS-FIRST ITS-LAST ACCESS REVOKED HOLDS";
+            String row = "3 0x4 0xb 5 0x100 0x107 r- ";
+            assertEquals(List.of(header, row + "false 0"), lines(given));
+            grantee.map(0x30, 0x100, 2, TestGuest.READ);
+            List<String> held = List.of(header, row + "false 2");
+            assertEquals(held, lines(pvi("grant", "list")));
+            assertEquals(held, lines(pvi("grant", "list", "3")));
+            assertEquals(held, lines(pvi("grant", "list", "5")));
+            assertEquals(
+                    service.get("/api/v1/guests/5/grants").body() + System.lineSeparator(),
+                    pvi("grant", "list", "5", "-o", "json").out());
+            assertEquals(List.of(header, row + "true 2"), lines(pvi("grant", "revoke", "3", "5", "0x100")));
+            assertEquals(List.of(header, row + "true 0"), lines(pvi("grant", "revoke", "3", "5", "0x100", "--force")));
+            Result refused = pvi("grant", "revoke", "5", "3", "0x100");
+            assertEquals(ExitCode.REFUSED, refused.code());
+            assertTrue(refused.err().contains("guest=5 has granted nothing at mfn=256 of guest=3"), refused.err());
+        }
+    }
+
+    /** Without the padding. */
+    private static List<String> lines(Result result) {
+        assertEquals(ExitCode.DONE, result.code(), result.err());
+        return result.out().lines().map(line -> line.replaceAll(" +", " ")).toList();
+    }
+
+    @Test
     void shouldPrintTheServicesJson() {
         assertEquals(
                 service.get("/api/v1/address-spaces").body() + System.lineSeparator(),
@@ -114,6 +144,10 @@ class CliTest {
                 "space dump",
                 "stats -o xml",
                 "dma read 1 2 x",
+                "grant",
+                "grant give 1 2 3 4",
+                "grant give 1 2 x 4 5",
+                "grant revoke 1 2",
                 "serve --http-port x",
                 "serve --http-port 65536",
                 "serve --plant nonsense",
@@ -197,6 +231,8 @@ class CliTest {
                 "demo --help",
                 "space dump --help",
                 "dma write --help",
+                "grant give --help",
+                "grant revoke --help",
                 "help lookup"
             })
     void shouldHelp(String line) {

@@ -39,6 +39,7 @@ class ConfigFileTest {
                       max-held-frames: 16
                       max-contexts: 8
                     reserved-mfns: ["0x10-0x1f", 0x40]
+                    accepts-grants-from: [1, 70000]
                     endpoints:
                       - id: 0000:01:00.0
                         reserved: [{first: 0xfee00, last: 0xfeeff, kind: msi}]
@@ -62,6 +63,7 @@ class ConfigFileTest {
                         8,
                         List.of(new FrameRange(0x10, 0x1f), new FrameRange(0x40, 0x40))),
                 guest.policy());
+        assertEquals(Set.of(1, 70_000), guest.acceptsGrantsFrom());
         assertEquals(List.of("0000:01:00.0", "0000:01:01.0"), ids(guest));
         assertEquals(
                 List.of(new ReservedRegion(new FrameRange(0xfee00, 0xfeeff), ReservedRegion.Kind.MSI)),
@@ -77,6 +79,23 @@ class ConfigFileTest {
         assertFalse(guest.policy().permitted());
         assertTrue(guest.policy().enabled());
         assertEquals(List.of("0005:00:01.0"), ids(guest));
+    }
+
+    @Test
+    void shouldAcceptGrantsFromNobodyUnlessTold() {
+        assertFalse(ServiceSettings.defaults().acceptsGrants(2, 1));
+
+        ServiceSettings settings = ConfigFile.parse(
+                "guests: {default: {accepts-grants-from: [1]}, 3: {accepts-grants-from: []}, 4: {accepts-grants-from: [2]}, 5: {}}");
+
+        assertTrue(settings.acceptsGrants(2, 1));
+        assertTrue(settings.acceptsGrants(-1, 1), "numbers that no guest can have included");
+        assertFalse(settings.acceptsGrants(2, 2));
+        assertFalse(settings.acceptsGrants(3, 1));
+        assertTrue(settings.acceptsGrants(4, 2));
+        assertFalse(settings.acceptsGrants(4, 1));
+        assertTrue(settings.acceptsGrants(5, 1));
+        assertEquals(Set.of(1), settings.guest(2).acceptsGrantsFrom());
     }
 
     @Test
@@ -116,6 +135,9 @@ class ConfigFileTest {
                 "guests: {1: {quotas: {max-held-frames: 0}}} | guests.1.quotas.max-held-frames=0 min=1",
                 "guests: {1: {reserved-mfns: [9-1]}} | guests.1.reserved-mfns: first=9 last=1",
                 "guests: {1: {reserved-mfns: 9}} | guests.1.reserved-mfns=9 is not a list",
+                "guests: {1: {accepts-grants-from: 2}} | guests.1.accepts-grants-from=2 is not a list",
+                "guests: {1: {accepts-grants-from: [any]}} | guests.1.accepts-grants-from=any is not a number",
+                "guests: {1: {accepts-grants-from: [1]}} | guests.1.accepts-grants-from=1 is the guest itself",
                 "guests: {1: {endpoints: [{}]}} | guests.1.endpoints[0].id is missing",
                 "guests: {1: {endpoints: [{id: 0:1:2}]}} | endpoint=0:1:2 is not of the form",
                 "guests: {1: {endpoints: [{id: 0002:00:01.0}]}} | is the default endpoint of guest 2",

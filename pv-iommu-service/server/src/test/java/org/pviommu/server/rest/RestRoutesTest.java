@@ -56,7 +56,9 @@ class RestRoutesTest {
         assertEquals(body("/api/v1/guests/7"), listed);
         assertEquals(7L, listed.get("id"));
         assertEquals(List.of("0000:07:00.0"), listed.get("endpoints"));
-        assertEquals(List.of(Map.of("firstMfn", "0x0", "lastMfn", "0x3f", "pages", 64L)), listed.get("regions"));
+        assertEquals(
+                List.of(Map.of("firstMfn", "0x0", "lastMfn", "0x3f", "pages", 64L, "granted", false)),
+                listed.get("regions"));
         assertEquals(15L, object(listed, "counters").get("mappedFrames"));
         assertEquals(15L, object(listed, "counters").get("maps"));
     }
@@ -167,6 +169,7 @@ class RestRoutesTest {
     @ParameterizedTest
     @CsvSource({
         "/api/v1/guests/8, 404, guest=8",
+        "/api/v1/guests/8/grants, 404, guest=8",
         "/api/v1/guests/7/address-spaces/1, 404, context=1",
         "/api/v1/guests/7/address-spaces/65536, 400, max=0xffff",
         "/api/v1/endpoints/0000:07:00.1, 404, 0000:07:00.1",

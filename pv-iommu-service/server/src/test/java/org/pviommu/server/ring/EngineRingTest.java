@@ -34,6 +34,7 @@ import org.pviommu.host.SimulatedIommu;
 import org.pviommu.natives.Errno;
 import org.pviommu.natives.Seals;
 import org.pviommu.natives.SharedMemory;
+import org.pviommu.server.grants.Grants;
 
 /** The whole way: a guest's slot, this transport, the real engine, the simulated IOMMU, and a device's DMA at the end. */
 @Timeout(120)
@@ -63,7 +64,12 @@ class EngineRingTest {
         iommu = new SimulatedIommu(SimulatedIommu.Settings.defaults());
         engine = new Engine(iommu, BatchLog.none());
         path = directory.resolve("ring.sock");
-        server = new RingServer(RingSettings.defaults(path), engine, EngineRingTest::policy, EngineRingTest::endpoints);
+        server = new RingServer(
+                RingSettings.defaults(path),
+                engine,
+                EngineRingTest::policy,
+                EngineRingTest::endpoints,
+                new Grants(engine, (grantee, owner) -> false));
         server.start();
     }
 

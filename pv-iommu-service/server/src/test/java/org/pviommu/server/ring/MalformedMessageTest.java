@@ -59,7 +59,25 @@ class MalformedMessageTest {
                 Arguments.of(
                         Messages.with(Messages.register(0, 1, 0), RingAbi.REGISTER_MEMORY_RESERVED_OFFSET, 0x80),
                         1,
-                        "reserved=0x80 must be 0"));
+                        "reserved=0x80 must be 0"),
+                Arguments.of(Messages.message(RingAbi.MSG_GRANT, 47), 0, "GRANT size=47 expected=48"),
+                Arguments.of(Messages.message(RingAbi.MSG_GRANT, 49), 0, "GRANT size=49 expected=48"),
+                Arguments.of(Messages.message(RingAbi.MSG_GRANT, 8), 0, "GRANT size=8 expected=48"),
+                Arguments.of(grant(), 1, "GRANT file descriptors=1 expected=0"),
+                Arguments.of(
+                        Messages.with(grant(), RingAbi.GRANT_FLAGS_OFFSET, 1 << 31),
+                        0,
+                        "GRANT flags=0x80000000 must be 0"),
+                Arguments.of(Messages.with(grant(), RingAbi.GRANT_RESERVED_OFFSET, 1), 0, "reserved=0x1 must be 0"),
+                Arguments.of(Messages.message(RingAbi.MSG_REVOKE, 23), 0, "REVOKE size=23 expected=24"),
+                Arguments.of(Messages.message(RingAbi.MSG_REVOKE, 32), 0, "REVOKE size=32 expected=24"),
+                Arguments.of(Messages.revoke(8, 0, 0), 1, "REVOKE file descriptors=1 expected=0"),
+                Arguments.of(Messages.revoke(8, 0, 3), 0, "REVOKE flags=0x3 known=0x1"),
+                Arguments.of(Messages.message(8, 8), 0, "type=8 unknown"));
+    }
+
+    private static MemorySegment grant() {
+        return Messages.grant(0, 1, 8, 0, RingAbi.GRANT_READ);
     }
 
     private static MemorySegment withSize(MemorySegment message, int size) {
@@ -128,8 +146,13 @@ class MalformedMessageTest {
             fixture.join(7, 1).close();
             fixture.awaitConnections(1);
             long before = RingFixture.openDescriptors();
-            for (MemorySegment message :
-                    new MemorySegment[] {Messages.hello(7, 1), Messages.register(0, 1, 0), Messages.unregister(0, 1)}) {
+            for (MemorySegment message : new MemorySegment[] {
+                Messages.hello(7, 1),
+                Messages.register(0, 1, 0),
+                Messages.unregister(0, 1),
+                grant(),
+                Messages.revoke(8, 0, RingAbi.REVOKE_FORCE)
+            }) {
                 for (int length = 1; length <= message.byteSize(); length++) {
                     sendAndVanish(fixture, message.asSlice(0, length), memory.fd());
                 }
@@ -180,7 +203,7 @@ class MalformedMessageTest {
         random.nextBytes(bytes);
         packet.copyFrom(MemorySegment.ofArray(bytes));
         if (bytes.length >= 8 && random.nextBoolean()) {
-            Messages.with(packet, RingAbi.MSG_TYPE_OFFSET, random.nextInt(6));
+            Messages.with(packet, RingAbi.MSG_TYPE_OFFSET, random.nextInt(9));
             Messages.with(packet, RingAbi.MSG_SIZE_OFFSET, bytes.length);
         }
         boolean admitted = random.nextBoolean();

@@ -39,6 +39,24 @@ final class Messages {
         return message;
     }
 
+    static MemorySegment grant(long firstMfn, long pages, int granteeId, long granteeFirstMfn, int access) {
+        MemorySegment message = message(RingAbi.MSG_GRANT, RingAbi.GRANT_SIZE);
+        message.set(U64, RingAbi.GRANT_FIRST_MFN_OFFSET, firstMfn);
+        message.set(U64, RingAbi.GRANT_NR_PAGES_OFFSET, pages);
+        message.set(U64, RingAbi.GRANT_GRANTEE_FIRST_MFN_OFFSET, granteeFirstMfn);
+        message.set(U32, RingAbi.GRANT_GRANTEE_ID_OFFSET, granteeId);
+        message.set(U32, RingAbi.GRANT_ACCESS_OFFSET, access);
+        return message;
+    }
+
+    static MemorySegment revoke(int granteeId, long granteeFirstMfn, int flags) {
+        MemorySegment message = message(RingAbi.MSG_REVOKE, RingAbi.REVOKE_SIZE);
+        message.set(U64, RingAbi.REVOKE_GRANTEE_FIRST_MFN_OFFSET, granteeFirstMfn);
+        message.set(U32, RingAbi.REVOKE_GRANTEE_ID_OFFSET, granteeId);
+        message.set(U32, RingAbi.REVOKE_FLAGS_OFFSET, flags);
+        return message;
+    }
+
     static MemorySegment message(int type, int sizeBytes) {
         MemorySegment message = Arena.ofAuto().allocate(Math.max(sizeBytes, RingAbi.MSG_HEADER_SIZE));
         message.set(U32, RingAbi.MSG_TYPE_OFFSET, type);

@@ -193,6 +193,16 @@ final class RingTestClient implements AutoCloseable {
         return receive();
     }
 
+    Answer grant(long firstMfn, long pages, int granteeId, long granteeFirstMfn, int access) {
+        send(Messages.grant(firstMfn, pages, granteeId, granteeFirstMfn, access));
+        return receive();
+    }
+
+    Answer revoke(int granteeId, long granteeFirstMfn, int flags) {
+        send(Messages.revoke(granteeId, granteeFirstMfn, flags));
+        return receive();
+    }
+
     /** Dies without a word, as a killed process does. */
     void closeSocket() {
         poller.close();

@@ -75,6 +75,16 @@ final class TestSessions implements GuestSessions {
         }
 
         @Override
+        public void grant(GrantRequest request) {
+            throw new RefusedException(Errno.EPERM, "nobody accepts grants here");
+        }
+
+        @Override
+        public void revoke(RevokeRequest request) {
+            throw new RefusedException(Errno.ENOENT, "there are no grants here");
+        }
+
+        @Override
         public long call(int cmd, long arg, int count) {
             return call.call(guestId, cmd, arg, count);
         }

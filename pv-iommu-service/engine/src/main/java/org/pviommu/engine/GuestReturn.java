@@ -1,0 +1,139 @@
+package org.pviommu.engine;
+
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Brings a guest back to what it was before the service was started anew: its regions, grants, address spaces, mappings and
+ * attachments, programmed into the host IOMMU. Under the engine's monitor and the lock of the guest, which nobody else knows
+ * yet.
+ */
+final class GuestReturn {
+    private final Engine engine;
+    private final Guest before;
+    private final Guest guest;
+    private final MapRun run = new MapRun();
+
+    GuestReturn(Engine engine, Guest before, Guest guest) {
+        this.engine = engine;
+        this.before = before;
+        this.guest = guest;
+    }
+
+    /**
+     * All of it, or an exception; then the guest is torn down by the caller.
+     *
+     * @param memories what the guest brought, by first mfn
+     * @param grants the frames of other guests that it had
+     * @throws EngineException INVALID for other memory than before, BUSY when the owner of granted frames is not back, HOST when the
+     *     host IOMMU refuses
+     */
+    void restore(Map<Long, GuestMemory> memories, List<Grant> grants) {
+        restoreRegions(memories);
+        grants.forEach(this::restoreGrant);
+        for (AddressSpace old : before.addressSpaces()) {
+            AddressSpace space = engine.newAddressSpace(guest, old.context());
+            guest.addSpace(space);
+            restoreMappings(old, space);
+        }
+        grants.stream().filter(Grant::revoked).forEach(this::revokeAgain);
+        before.endpoints().forEach(this::restoreAttachment);
+        if (guest.digest() != before.digest()) {
+            throw new EngineException(
+                    EngineException.Kind.HOST,
+                    "guest=" + guest.id() + " digest=" + Long.toHexString(guest.digest()) + " before="
+                            + Long.toHexString(before.digest()));
+        }
+    }
+
+    private void restoreRegions(Map<Long, GuestMemory> memories) {
+        List<GuestRegion> own =
+                before.regions().stream().filter(region -> !region.isGranted()).toList();
+        if (own.size() != memories.size()) {
+            throw otherMemory("regions=" + memories.size() + " before=" + own.size());
+        }
+        for (GuestRegion region : own) {
+            GuestMemory memory = memories.get(region.firstMfn());
+            if (memory == null || !isSame(region, memory)) {
+                throw otherMemory("the region at mfn=" + region.firstMfn() + " is another one");
+            }
+            guest.addRegion(new GuestRegion(region.firstMfn(), region.pages(), memory));
+        }
+    }
+
+    private static boolean isSame(GuestRegion region, GuestMemory memory) {
+        return !memory.file().equals(FileIdentity.NONE)
+                && memory.file().equals(region.memory().file())
+                && memory.fileOffsetBytes() == region.memory().fileOffsetBytes()
+                && memory.segment().byteSize() >>> 12 == region.pages();
+    }
+
+    private EngineException otherMemory(String what) {
+        return new EngineException(
+                EngineException.Kind.INVALID, "guest=" + guest.id() + " came back with other memory: " + what);
+    }
+
+    private void restoreGrant(Grant grant) {
+        Guest owner = engine.guest(grant.ownerId());
+        GuestRegion[] source = {null};
+        if (owner != null) {
+            owner.locked(() -> source[0] = owner.regionOf(grant.ownerFirstMfn(), grant.pages()));
+        }
+        if (owner == null || source[0] == null) {
+            throw new EngineException(
+                    EngineException.Kind.BUSY,
+                    "guest=" + grant.ownerId() + ", whose frames guest=" + guest.id() + " maps, is not back");
+        }
+        owner.locked(() -> guest.addRegion(GuestRegion.granted(
+                grant.granteeFirstMfn(), grant.pages(), source[0], grant.ownerFirstMfn(), grant.access())));
+    }
+
+    private void revokeAgain(Grant grant) {
+        GuestRegion region = guest.regionOf(grant.granteeFirstMfn(), 1);
+        if (region != null) {
+            region.revoke();
+        }
+    }
+
+    private void restoreMappings(AddressSpace old, AddressSpace space) {
+        run.use(space, false);
+        long from = 0;
+        List<Mapping> some;
+        do {
+            some = old.mappings(from, 1024);
+            for (Mapping mapping : some) {
+                restore(mapping);
+                from = mapping.firstBfn() + mapping.pages();
+            }
+        } while (!some.isEmpty());
+    }
+
+    private void restore(Mapping mapping) {
+        for (long done = 0; done < mapping.pages(); ) {
+            int status = run.open(mapping.firstBfn() + done, mapping.firstMfn() + done, mapping.access());
+            long pages = 1;
+            if (status == 0) {
+                pages += run.extendByPages(mapping.pages() - done - 1);
+                status = run.close();
+            }
+            if (status != 0) {
+                throw new EngineException(
+                        EngineException.Kind.HOST,
+                        "guest=" + guest.id() + " bfn=" + (mapping.firstBfn() + done)
+                                + " cannot be mapped again, status=" + status);
+            }
+            done += pages;
+        }
+    }
+
+    private void restoreAttachment(EndpointDescriptor endpoint) {
+        AddressSpace old = before.attachment(endpoint.endpointId());
+        AddressSpace space = old == null ? null : guest.addressSpace(old.context());
+        int result = space == null ? 0 : guest.attach(endpoint.endpointId(), space);
+        if (result != 0) {
+            throw new EngineException(
+                    EngineException.Kind.HOST,
+                    "endpoint=0x" + Integer.toHexString(endpoint.endpointId()) + " not attached, errno=" + -result);
+        }
+    }
+}
