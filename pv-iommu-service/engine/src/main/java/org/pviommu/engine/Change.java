@@ -11,12 +11,15 @@ public sealed interface Change {
     /**
      * A guest was let in.
      *
+     * @param host the host IOMMU that it found
      * @param policy what it may do
      * @param endpoints its devices
      * @param admitted false when the host IOMMU refused one of its devices, and then to take the others back: the guest is
      *     dead, and its number stays taken
      */
-    record GuestAdded(GuestPolicy policy, List<EndpointDescriptor> endpoints, boolean admitted) implements Change {}
+    record GuestAdded(
+            HostCapabilities host, GuestPolicy policy, List<EndpointDescriptor> endpoints, boolean admitted)
+            implements Change {}
 
     /**
      * A guest's life ended, or one more attempt was made to end it.

@@ -70,11 +70,11 @@ public final class Engine implements AutoCloseable {
      * Lets a guest in that was there before the service was started anew, as it was then. Recorded as its return.
      *
      * @param before the guest as a replay of the journal left it, with nothing owed
-     * @param memories the memory it has brought, by first mfn; the guest's from now on
+     * @param memories the memory it has brought, by first mfn
      * @param grants the frames of other guests that it had
-     * @throws EngineException BUSY when the id or an endpoint is in use or the owner of granted frames is not back, and nothing has
-     *     changed; INVALID for other memory than before, LIMIT without room, HOST when the host IOMMU refuses: then the guest of before is
-     *     gone, which is recorded, and the memory is given back
+     * @throws EngineException BUSY when the id or an endpoint is in use or the owner of granted frames is not back, INVALID for other
+     *     memory than before: then nothing has changed, and the memory is the caller's. LIMIT or HOST when the tables or the host IOMMU
+     *     refuse: then the guest of before is gone, which is recorded, and the memory is closed
      */
     public synchronized Guest returnGuest(Guest before, Map<Long, GuestMemory> memories, List<Grant> grants) {
         retryTearDown(before.id());
@@ -86,6 +86,7 @@ public final class Engine implements AutoCloseable {
                         "guest=" + grant.ownerId() + ", whose frames guest=" + before.id() + " maps, is not back");
             }
         }
+        GuestReturn.requireSameMemory(before, memories);
         Guest guest = new Guest(before.id(), before.policy(), before.endpoints(), logs.apply(before.id()));
         guest.locked(() -> restore(guest, before, memories, grants));
         return guest;
@@ -161,14 +162,14 @@ public final class Engine implements AutoCloseable {
             if (result != 0) {
                 if (!guest.tearDown(false, false)) {
                     remember(guest);
-                    guest.changed(new Change.GuestAdded(guest.policy(), guest.endpoints(), false));
+                    guest.changed(new Change.GuestAdded(host.capabilities(), guest.policy(), guest.endpoints(), false));
                 }
                 throw hostRefused(
                         "endpoint=0x" + Integer.toHexString(endpoint.endpointId()) + " not attached", -result);
             }
         }
         remember(guest);
-        guest.changed(new Change.GuestAdded(guest.policy(), guest.endpoints(), true));
+        guest.changed(new Change.GuestAdded(host.capabilities(), guest.policy(), guest.endpoints(), true));
     }
 
     /**

@@ -2,6 +2,7 @@ package org.pviommu.engine;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * Brings a guest back to what it was before the service was started anew: its regions, grants, address spaces, mappings and
@@ -23,10 +24,9 @@ final class GuestReturn {
     /**
      * All of it, or an exception; then the guest is torn down by the caller.
      *
-     * @param memories what the guest brought, by first mfn
+     * @param memories what the guest brought, found the same as before
      * @param grants the frames of other guests that it had
-     * @throws EngineException INVALID for other memory than before, BUSY when the owner of granted frames is not back, HOST when the
-     *     host IOMMU refuses
+     * @throws EngineException BUSY when granted frames are not there any more, LIMIT or HOST when they or the host IOMMU refuse
      */
     void restore(Map<Long, GuestMemory> memories, List<Grant> grants) {
         restoreRegions(memories);
@@ -46,17 +46,29 @@ final class GuestReturn {
         }
     }
 
-    private void restoreRegions(Map<Long, GuestMemory> memories) {
-        List<GuestRegion> own =
-                before.regions().stream().filter(region -> !region.isGranted()).toList();
+    /**
+     * Throws INVALID unless {@code memories} are the files and offsets that {@code before} had registered.
+     */
+    static void requireSameMemory(Guest before, Map<Long, GuestMemory> memories) {
+        List<GuestRegion> own = ownRegions(before);
         if (own.size() != memories.size()) {
-            throw otherMemory("regions=" + memories.size() + " before=" + own.size());
+            throw otherMemory(before, "regions=" + memories.size() + " before=" + own.size());
         }
         for (GuestRegion region : own) {
             GuestMemory memory = memories.get(region.firstMfn());
             if (memory == null || !isSame(region, memory)) {
-                throw otherMemory("the region at mfn=" + region.firstMfn() + " is another one");
+                throw otherMemory(before, "the region at mfn=" + region.firstMfn() + " is another one");
             }
+        }
+    }
+
+    private static List<GuestRegion> ownRegions(Guest before) {
+        return before.regions().stream().filter(region -> !region.isGranted()).toList();
+    }
+
+    private void restoreRegions(Map<Long, GuestMemory> memories) {
+        for (GuestRegion region : ownRegions(before)) {
+            GuestMemory memory = Objects.requireNonNull(memories.get(region.firstMfn()), "checked before");
             guest.addRegion(new GuestRegion(region.firstMfn(), region.pages(), memory));
         }
     }
@@ -68,9 +80,9 @@ final class GuestReturn {
                 && memory.segment().byteSize() >>> 12 == region.pages();
     }
 
-    private EngineException otherMemory(String what) {
+    private static EngineException otherMemory(Guest before, String what) {
         return new EngineException(
-                EngineException.Kind.INVALID, "guest=" + guest.id() + " came back with other memory: " + what);
+                EngineException.Kind.INVALID, "guest=" + before.id() + " came back with other memory: " + what);
     }
 
     private void restoreGrant(Grant grant) {

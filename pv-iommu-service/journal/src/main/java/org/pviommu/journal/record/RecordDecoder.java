@@ -9,6 +9,7 @@ import org.pviommu.engine.EndpointDescriptor;
 import org.pviommu.engine.FileIdentity;
 import org.pviommu.engine.FrameRange;
 import org.pviommu.engine.GuestPolicy;
+import org.pviommu.engine.HostCapabilities;
 import org.pviommu.engine.OutsideEvents;
 import org.pviommu.engine.ReservedRegion;
 import org.pviommu.engine.SliceRecord;
@@ -187,8 +188,9 @@ public final class RecordDecoder {
         int number = in.getByte();
         Change change = switch (number) {
             case ChangeNumber.GUEST_ADDED -> {
-                boolean admitted = flag(in);
-                yield new Change.GuestAdded(policy(in), endpoints(in), admitted);
+                int options = in.getByte();
+                HostCapabilities host = new HostCapabilities("recorded", in.getVarint(), 4096, (options & 2) != 0);
+                yield new Change.GuestAdded(host, policy(in), endpoints(in), (options & 1) != 0);
             }
             case ChangeNumber.GUEST_REMOVED -> new Change.GuestRemoved(flag(in), flag(in));
             case ChangeNumber.MEMORY_REGISTERED ->

@@ -53,10 +53,11 @@ final class EngineTarget implements ReplayTarget {
             unknown.clear();
             return;
         }
-        HostCapabilities capabilities =
-                new HostCapabilities("replay", start.lastBfn(), 4096, start.cutsMappings());
-        engine = new Engine(
-                new RecordedHost(capabilities, answers), this::log, answers::refusesTablePage);
+        begin(new HostCapabilities("replay", start.lastBfn(), 4096, start.cutsMappings()));
+    }
+
+    private void begin(HostCapabilities capabilities) {
+        engine = new Engine(new RecordedHost(capabilities, answers), this::log, answers::refusesTablePage);
         player = new BatchPlayer(engine);
     }
 
@@ -128,6 +129,12 @@ final class EngineTarget implements ReplayTarget {
         return player;
     }
 
+    BatchPlayer playerBesidesTheJournal() {
+        answers.use(List.of());
+        logs.values().forEach(ReplayLog::expectAnything);
+        return player();
+    }
+
     private Engine requireEngine() {
         player();
         return java.util.Objects.requireNonNull(engine);
@@ -170,6 +177,9 @@ final class EngineTarget implements ReplayTarget {
 
     /** The refusal of the host is part of what is recorded. */
     private void add(int guestId, Change.GuestAdded added) {
+        if (engine == null) {
+            begin(added.host()); // the start of the service is in a part of the journal that was dropped
+        }
         try {
             requireEngine().addGuest(guestId, added.policy(), added.endpoints());
         } catch (EngineException e) {

@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.pviommu.engine.Change;
 import org.pviommu.journal.record.BadRecordException;
 import org.pviommu.journal.record.JournalRecord;
 import org.pviommu.journal.record.RecordDecoder;
@@ -21,6 +22,10 @@ public final class Replayer implements AutoCloseable {
     private final RecordSource source;
     private final ReplayTarget target;
     private final Map<Integer, List<PendingRecord>> pending = new LinkedHashMap<>();
+    /** Guests that are there, and the records of their coming. */
+    private final Map<Integer, Long> came = new LinkedHashMap<>();
+
+    private long firstSequence;
     private long records;
     private long operations;
     private long lastSequence;
@@ -60,6 +65,9 @@ public final class Replayer implements AutoCloseable {
     private void step() {
         lastSequence = source.sequence();
         records++;
+        if (firstSequence == 0) {
+            firstSequence = lastSequence;
+        }
         JournalRecord record;
         try {
             record = RecordDecoder.decode(source.kind(), source.payload());
@@ -86,6 +94,9 @@ public final class Replayer implements AutoCloseable {
     }
 
     private void add(JournalRecord.OfGuest record) {
+        if (isOfDroppedPart(record)) {
+            return;
+        }
         if (record instanceof JournalRecord.Slice slice) {
             operations += slice.operations();
         }
@@ -100,6 +111,23 @@ public final class Replayer implements AutoCloseable {
         }
     }
 
+    /** Where the beginning of a journal was dropped, guests whose coming was in it are over soon, and nothing is known of them. */
+    private boolean isOfDroppedPart(JournalRecord.OfGuest record) {
+        if (record instanceof JournalRecord.GuestChange change) {
+            if (change.change() instanceof Change.GuestAdded) {
+                came.put(record.guestId(), lastSequence);
+            } else if (change.change() instanceof Change.GuestRemoved removed && removed.done()) {
+                return came.remove(record.guestId()) == null && firstSequence > 1;
+            }
+        }
+        return firstSequence > 1 && !came.containsKey(record.guestId());
+    }
+
+    /** The record of the coming of each guest that is there: what a journal must keep. */
+    public Map<Integer, Long> came() {
+        return Map.copyOf(came);
+    }
+
     private static MemorySegment copy(MemorySegment payload) {
         return MemorySegment.ofArray(payload.toArray(java.lang.foreign.ValueLayout.JAVA_BYTE));
     }
@@ -112,6 +140,11 @@ public final class Replayer implements AutoCloseable {
     /** The engine in the state that was reached, for a restart; null on the model, or before the service's first start. */
     public org.pviommu.engine.@Nullable Engine engine() {
         return target instanceof EngineTarget engineTarget ? engineTarget.engine() : null;
+    }
+
+    /** Changes the state that was reached by what is not in the journal that was run. On the engine only. */
+    public org.pviommu.engine.BatchPlayer playerBesidesTheJournal() {
+        return ((EngineTarget) target).playerBesidesTheJournal();
     }
 
     /** As if the service started now: a call that was cut off is over, and nothing is owed. */
