@@ -489,6 +489,9 @@ public final class AddressSpace {
             if (removed > 0) {
                 long mine = Math.min(removed, left);
                 markOwed(firstBfn + done, mine);
+                if (removed > left) {
+                    oweUnasked(firstBfn + pages, removed - left);
+                }
                 done += mine;
             } else {
                 all = false;
