@@ -18,14 +18,20 @@ public final class Engine implements AutoCloseable {
 
     private final HostIommu host;
     private final BatchLog log;
-    private final TableMemory tables = new TableMemory(MAX_TABLE_PAGES);
+    private final TableMemory tables;
     private final Map<Integer, Guest> guests = new TreeMap<>();
     private final Map<Integer, Guest> endpointOwners = new HashMap<>();
 
     /** An engine without guests, on a host IOMMU that it closes with itself. */
     public Engine(HostIommu host, BatchLog log) {
+        this(host, log, new TableMemory(MAX_TABLE_PAGES));
+    }
+
+    /** With table memory of a test's choice, which is closed with the engine. */
+    Engine(HostIommu host, BatchLog log, TableMemory tables) {
         this.host = host;
         this.log = log;
+        this.tables = tables;
     }
 
     /** What the host IOMMU can do. */
