@@ -17,8 +17,7 @@ public sealed interface Change {
      * @param admitted false when the host IOMMU refused one of its devices, and then to take the others back: the guest is
      *     dead, and its number stays taken
      */
-    record GuestAdded(
-            HostCapabilities host, GuestPolicy policy, List<EndpointDescriptor> endpoints, boolean admitted)
+    record GuestAdded(HostCapabilities host, GuestPolicy policy, List<EndpointDescriptor> endpoints, boolean admitted)
             implements Change {}
 
     /**

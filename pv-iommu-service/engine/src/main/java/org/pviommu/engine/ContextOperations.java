@@ -103,7 +103,7 @@ final class ContextOperations {
         try {
             guest.addSpace(engine.newAddressSpace(guest, context));
         } catch (EngineException e) {
-            return e.kind() == EngineException.Kind.LIMIT ? IommuStatus.ENOMEM : IommuStatus.EIO;
+            return e.kind() == EngineException.Kind.LIMIT ? guest.tableQuota().refusal() : IommuStatus.EIO;
         }
         RawMemory.putInt(element + IommuContextOp.CTX_NO_OFFSET, context);
         return IommuStatus.OK;

@@ -27,7 +27,7 @@ public final class Engine implements AutoCloseable {
 
     /** An engine without guests, on a host IOMMU that it closes with itself. */
     public Engine(HostIommu host, BatchLog log) {
-        this(host, guestId -> log, () -> false);
+        this(host, guestId -> log, new TableMemory(MAX_TABLE_PAGES));
     }
 
     /**
@@ -37,9 +37,18 @@ public final class Engine implements AutoCloseable {
      * @param tablePageRefusal asked for each table page: whether to go on as if there was none, for a replay
      */
     public Engine(HostIommu host, IntFunction<? extends BatchLog> logs, BooleanSupplier tablePageRefusal) {
+        this(host, logs, new TableMemory(MAX_TABLE_PAGES, tablePageRefusal));
+    }
+
+    /** With table memory of a test's choice, which is closed with the engine. */
+    Engine(HostIommu host, BatchLog log, TableMemory tables) {
+        this(host, guestId -> log, tables);
+    }
+
+    private Engine(HostIommu host, IntFunction<? extends BatchLog> logs, TableMemory tables) {
         this.host = host;
         this.logs = logs;
-        this.tables = new TableMemory(MAX_TABLE_PAGES, tablePageRefusal);
+        this.tables = tables;
     }
 
     /** What the host IOMMU can do. */
@@ -211,13 +220,13 @@ public final class Engine implements AutoCloseable {
      * {@code granteeFirstMfn} on.
      *
      * @param access {@link Access#READ} or {@link Access#READ_WRITE}: what the grantee may let its devices do
-     * @throws EngineException NOT_FOUND without such a guest or memory, INVALID for frames that are the hypervisor's or granted
+     * @throws EngineException NOT_FOUND without such a living guest or memory, INVALID for frames that are the hypervisor's or granted
      *     themselves, EXISTS or LIMIT as for memory of its own
      */
     public synchronized void grant(
             int ownerId, long ownerFirstMfn, long pages, int granteeId, long granteeFirstMfn, int access) {
-        Guest owner = requireGuest(ownerId);
-        Guest grantee = requireGuest(granteeId);
+        Guest owner = requireLiving(ownerId);
+        Guest grantee = requireLiving(granteeId);
         if (owner == grantee || (access != Access.READ && access != Access.READ_WRITE)) {
             throw new EngineException(
                     EngineException.Kind.INVALID, "owner=" + ownerId + " grantee=" + granteeId + " access=" + access);
@@ -313,6 +322,15 @@ public final class Engine implements AutoCloseable {
         Guest guest = guests.get(guestId);
         if (guest == null) {
             throw new EngineException(EngineException.Kind.NOT_FOUND, "guest=" + guestId + " is not there");
+        }
+        return guest;
+    }
+
+    /** A dead guest may still be there, because something of it could not be let go; its frames are nobody's to give. */
+    private Guest requireLiving(int guestId) {
+        Guest guest = requireGuest(guestId);
+        if (!guest.isAlive()) {
+            throw new EngineException(EngineException.Kind.NOT_FOUND, "guest=" + guestId + " is gone");
         }
         return guest;
     }

@@ -176,7 +176,7 @@ public final class Guest {
         }
         locked(() -> {
             requireAlive();
-            requireRoom(firstMfn, pages);
+            requireRoom(firstMfn, pages, List.of());
             requireRoomInLog();
             addRegion(new GuestRegion(firstMfn, pages, guestMemory));
             changed(new Change.MemoryRegistered(firstMfn, pages, guestMemory.file(), guestMemory.fileOffsetBytes()));
@@ -191,9 +191,12 @@ public final class Guest {
     void addGrant(long firstMfn, long pages, int ownerId, GuestRegion source, long sourceFirstMfn, int access) {
         requireFrames(firstMfn, pages);
         requireAlive();
-        removeDeadGrant(firstMfn, pages);
-        requireRoom(firstMfn, pages);
+        List<GuestRegion> reused = memory.overlapping(firstMfn, firstMfn + pages - 1).stream()
+                .filter(Guest::isDeadGrant)
+                .toList();
+        requireRoom(firstMfn, pages, reused);
         requireRoomInLog();
+        reused.forEach(this::closeRegion);
         addRegion(GuestRegion.granted(firstMfn, pages, source, sourceFirstMfn, access));
         changed(new Change.GrantGiven(ownerId, sourceFirstMfn, pages, firstMfn, access));
     }
@@ -210,12 +213,8 @@ public final class Guest {
     }
 
     /** A revoked grant keeps its frame numbers, which answer -EPERM, until they are used anew. */
-    private void removeDeadGrant(long firstMfn, long pages) {
-        GuestRegion old = memory.findOverlap(firstMfn, firstMfn + pages - 1);
-        if (old != null && old.isRevoked() && old.totalHolds() == 0) {
-            closeRegion(old);
-            removeDeadGrant(firstMfn, pages);
-        }
+    private static boolean isDeadGrant(GuestRegion region) {
+        return region.isRevoked() && region.totalHolds() == 0;
     }
 
     /** The region that covers all of {@code pages} frames from {@code firstMfn} on, or null. */
@@ -271,15 +270,18 @@ public final class Guest {
         }
     }
 
-    private void requireRoom(long firstMfn, long pages) {
-        GuestRegion other = memory.findOverlap(firstMfn, firstMfn + pages - 1);
-        if (other != null) {
-            throw new EngineException(
-                    EngineException.Kind.EXISTS,
-                    "mfns " + firstMfn + ".." + (firstMfn + pages - 1) + " overlap registered mfns " + other.firstMfn()
-                            + ".." + other.lastMfn());
+    /** Frames for another region, when those of {@code reused} are given up for it. Changes nothing. */
+    private void requireRoom(long firstMfn, long pages, List<GuestRegion> reused) {
+        for (GuestRegion other : memory.overlapping(firstMfn, firstMfn + pages - 1)) {
+            if (!reused.contains(other)) {
+                throw new EngineException(
+                        EngineException.Kind.EXISTS,
+                        "mfns " + firstMfn + ".." + (firstMfn + pages - 1) + " overlap registered mfns "
+                                + other.firstMfn() + ".." + other.lastMfn());
+            }
         }
-        long registered = memory.registeredFrames();
+        long registered = memory.registeredFrames()
+                - reused.stream().mapToLong(GuestRegion::pages).sum();
         if (pages > policy.maxMemoryFrames() - registered) {
             throw new EngineException(
                     EngineException.Kind.LIMIT,

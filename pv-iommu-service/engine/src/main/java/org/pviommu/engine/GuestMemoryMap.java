@@ -2,6 +2,7 @@ package org.pviommu.engine;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -49,15 +50,11 @@ final class GuestMemoryMap {
         return null;
     }
 
-    /** Whether any frame of {@code [firstMfn, lastMfn]} is registered already. */
-    @Nullable
-    GuestRegion findOverlap(long firstMfn, long lastMfn) {
-        for (GuestRegion region : regions) {
-            if (region.firstMfn() <= lastMfn && firstMfn <= region.lastMfn()) {
-                return region;
-            }
-        }
-        return null;
+    /** The regions that have frames of {@code [firstMfn, lastMfn]} already, in order. */
+    List<GuestRegion> overlapping(long firstMfn, long lastMfn) {
+        return Stream.of(regions)
+                .filter(region -> region.firstMfn() <= lastMfn && firstMfn <= region.lastMfn())
+                .toList();
     }
 
     void add(GuestRegion region) {

@@ -9,7 +9,7 @@ import java.util.List;
  * @param permitted whether this guest may use it; otherwise each call returns -EPERM
  * @param maxMemoryFrames how many frames it may register
  * @param maxMappedFrames how many pages it may have mapped at a time (-ENOSPC beyond)
- * @param maxTablePages how many 4 KiB pages of tables its mappings may take (-ENOMEM beyond)
+ * @param maxTablePages how many 4 KiB pages of tables its mappings may take (-ENOSPC beyond)
  * @param maxHeldFrames how many removed frames may wait for a flush before the service flushes early
  * @param maxContexts how many address spaces it may have, number 0 included
  * @param reservedMfns frames that belong to the hypervisor although they lie in the guest's memory: -EPERM

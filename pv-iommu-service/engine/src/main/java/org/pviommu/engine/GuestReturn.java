@@ -87,17 +87,23 @@ final class GuestReturn {
 
     private void restoreGrant(Grant grant) {
         Guest owner = engine.guest(grant.ownerId());
-        GuestRegion[] source = {null};
-        if (owner != null) {
-            owner.locked(() -> source[0] = owner.regionOf(grant.ownerFirstMfn(), grant.pages()));
+        if (owner == null) {
+            throw ownerIsMissing(grant);
         }
-        if (owner == null || source[0] == null) {
-            throw new EngineException(
-                    EngineException.Kind.BUSY,
-                    "guest=" + grant.ownerId() + ", whose frames guest=" + guest.id() + " maps, is not back");
-        }
-        owner.locked(() -> guest.addRegion(GuestRegion.granted(
-                grant.granteeFirstMfn(), grant.pages(), source[0], grant.ownerFirstMfn(), grant.access())));
+        owner.locked(() -> {
+            GuestRegion source = owner.regionOf(grant.ownerFirstMfn(), grant.pages());
+            if (source == null) {
+                throw ownerIsMissing(grant);
+            }
+            guest.addRegion(GuestRegion.granted(
+                    grant.granteeFirstMfn(), grant.pages(), source, grant.ownerFirstMfn(), grant.access()));
+        });
+    }
+
+    private EngineException ownerIsMissing(Grant grant) {
+        return new EngineException(
+                EngineException.Kind.BUSY,
+                "guest=" + grant.ownerId() + ", whose frames guest=" + guest.id() + " maps, is not back");
     }
 
     private void revokeAgain(Grant grant) {

@@ -53,7 +53,7 @@ final class MapRun {
         }
         long leaf = table.leafForMap(bfn);
         if (leaf == 0) {
-            return IommuStatus.ENOMEM;
+            return guest.tableQuota().refusal();
         }
         found.tryHold(mfn); // checkState saw that there is room
         long slot = RadixTable.slot(leaf, bfn);

@@ -1,5 +1,7 @@
 package org.pviommu.engine;
 
+import org.pviommu.abi.IommuStatus;
+
 /**
  * How many table pages one guest's mappings may take, over all of its address spaces.
  *
@@ -10,6 +12,7 @@ final class TableQuota {
     private final Runnable reclaim;
     private final OutsideEvents events;
     private int usedPages;
+    private boolean refusedLast;
 
     TableQuota(int maxPages, Runnable reclaim) {
         this(maxPages, reclaim, new OutsideEvents());
@@ -44,11 +47,17 @@ final class TableQuota {
         if (usedPages == maxPages) {
             reclaim.run();
         }
-        if (usedPages == maxPages) {
+        refusedLast = usedPages == maxPages;
+        if (refusedLast) {
             return false;
         }
         usedPages++;
         return true;
+    }
+
+    /** Why there was no table page just now: -ENOSPC when it was this quota, -ENOMEM when the service had none left. */
+    int refusal() {
+        return refusedLast ? IommuStatus.ENOSPC : IommuStatus.ENOMEM;
     }
 
     void give(int pages) {

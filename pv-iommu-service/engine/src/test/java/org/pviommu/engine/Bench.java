@@ -42,6 +42,7 @@ final class Bench implements AutoCloseable {
 
     final RecordingHost host;
     final RecordingLog log = new RecordingLog();
+    final TableMemory tables;
     final Engine engine;
     final Guest guest;
     final TestMemory arrays = new TestMemory(ARRAY_PAGES);
@@ -65,8 +66,14 @@ final class Bench implements AutoCloseable {
     }
 
     Bench(GuestPolicy policy, RecordingHost host, List<EndpointDescriptor> endpoints) {
+        this(policy, host, endpoints, 1 << 20);
+    }
+
+    /** With {@code tablePages} pages of table memory for all guests together. */
+    Bench(GuestPolicy policy, RecordingHost host, List<EndpointDescriptor> endpoints, long tablePages) {
         this.host = host;
-        engine = new Engine(host, log);
+        tables = new TableMemory(tablePages);
+        engine = new Engine(host, log, tables);
         guest = engine.addGuest(GUEST, policy, endpoints);
         own = guest.ownSpace();
         register(ARRAY_MFN, ARRAY_PAGES, arrays);

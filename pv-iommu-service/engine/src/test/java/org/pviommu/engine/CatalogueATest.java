@@ -20,7 +20,6 @@ import static org.pviommu.engine.Bench.RESERVED_MFN;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -38,9 +37,9 @@ import org.pviommu.engine.support.TestMemory;
 /**
  * The fault catalogue's rows about the hypercall array, as far as map_page, unmap_page, lookup_page and query_caps on
  * address space 0 can meet them; {@link CatalogueAOtherCallsTest} has those of the other sub-operations. Rows about threads
- * (A07, A34) are in {@link CatalogueARaceTest}. {@link Bench#close} adds the row's "SAFE" to each test.
+ * (A07, A34) are in {@link CatalogueARaceTest}, those about quotas (A33) in {@link CatalogueAQuotaTest}. {@link Bench#close} adds the row's "SAFE" to each test.
  *
- * <p>A05 needs memory with a file (system tests). A08 does not apply here: count arrives in a register; the ring transport
+ * <p>A08 does not apply here: count arrives in a register; the ring transport
  * has the count word.
  */
 class CatalogueATest {
@@ -410,88 +409,6 @@ class CatalogueATest {
             assertEquals(GuestDriver.OLD_STATUS, bench.driver.status(0));
             assertEquals(1, bench.guest.addressSpaces().size());
             assertEquals(0, bench.log.reservations());
-        }
-    }
-
-    @Test
-    void A33_mappedFramesAreAQuota() {
-        try (Bench bench = new Bench(Bench.policy(10, 4096, 64))) {
-            bench.driver.map(Op.rw(0, DATA_MFN).run(12));
-            int[] expected = all(12, 0);
-            expected[10] = IommuStatus.ENOSPC;
-            expected[11] = IommuStatus.ENOSPC;
-            assertArrayEquals(expected, bench.driver.statuses());
-            assertEquals(0, bench.holds(DATA_MFN + 10));
-
-            bench.driver.unmapRun(4, 1);
-            bench.driver.map(Op.rw(20, DATA_MFN + 20), Op.rw(21, DATA_MFN + 21));
-            assertArrayEquals(new int[] {0, IommuStatus.ENOSPC}, bench.driver.statuses());
-        }
-    }
-
-    @Test
-    void A33_tablePagesAreAQuotaAndComeBack() {
-        int tables = 3 + 5; // root and two levels above the leaves, and five leaves
-        try (Bench bench = new Bench(Bench.policy(1 << 20, tables, 64))) {
-            Op[] sparse = new Op[8];
-            Arrays.setAll(sparse, i -> Op.rw(i * 512L, DATA_MFN + i));
-            for (int round = 0; round < 100; round++) {
-                bench.driver.map(sparse);
-                int[] expected = all(8, 0);
-                Arrays.fill(expected, 5, 8, IommuStatus.ENOMEM);
-                assertArrayEquals(expected, bench.driver.statuses(), "round " + round);
-                assertEquals(tables, bench.guest.stats().tablePages());
-                assertEquals(0, bench.holds(DATA_MFN + 5));
-
-                bench.driver.unmap(sparse);
-                Arrays.fill(expected, 5, 8, IommuStatus.ENOENT);
-                assertArrayEquals(expected, bench.driver.statuses());
-            }
-            bench.checkEmpty();
-        }
-    }
-
-    @Test
-    void A33_aRunThatNeedsATableItCannotHaveEndsThere() {
-        try (Bench bench = new Bench(Bench.policy(1 << 20, 4, 64))) {
-            bench.driver.map(Op.rw(510, DATA_MFN).run(4));
-            assertArrayEquals(new int[] {0, 0, IommuStatus.ENOMEM, IommuStatus.ENOMEM}, bench.driver.statuses());
-            assertEquals(List.of(new Mapping(510, DATA_MFN, 2, Access.READ_WRITE)), bench.mappings());
-        }
-    }
-
-    @Test
-    void A33_holdsOfOneFrameAreLimited() {
-        try (Bench bench = new Bench(Bench.policy(1 << 20, 4096, 1 << 17))) {
-            int most = GuestRegion.MAX_HOLDS;
-            int batch = 8192;
-            for (int done = 0; done < most; done += batch) {
-                int from = done;
-                Op[] ops = new Op[Math.min(batch, most - done)];
-                Arrays.setAll(ops, i -> Op.rw(from + i, DATA_MFN));
-                assertEquals(0, bench.driver.map(ops));
-                assertEquals(0, bench.driver.status(ops.length - 1));
-            }
-            assertEquals(most, bench.holds(DATA_MFN));
-            // as the first and as a later element of a run
-            bench.driver.map(Op.rw(0xe_0000, DATA_MFN));
-            assertEquals(IommuStatus.ENOSPC, bench.driver.status(0));
-            bench.driver.map(Op.rw(0xe_0000, DATA_MFN + 1));
-            bench.driver.unmapRun(0, 1);
-            bench.driver.map(Op.rw(0xe_0001, DATA_MFN));
-            assertEquals(0, bench.driver.status(0));
-        }
-    }
-
-    @Test
-    void A33_aRunEndsBeforeAFrameWhoseHoldsAreUsedUp() {
-        try (Bench bench = new Bench()) {
-            GuestRegion region = Objects.requireNonNull(bench.guest.memory().find(DATA_MFN + 1));
-            RawMemory.putShort(region.holdSlot(DATA_MFN + 1), (short) GuestRegion.MAX_HOLDS);
-            bench.driver.map(Op.rw(0, DATA_MFN).run(3));
-            assertArrayEquals(new int[] {0, IommuStatus.ENOSPC, 0}, bench.driver.statuses());
-            assertEquals(GuestRegion.MAX_HOLDS, bench.holds(DATA_MFN + 1));
-            RawMemory.putShort(region.holdSlot(DATA_MFN + 1), (short) 0);
         }
     }
 

@@ -10,7 +10,6 @@ import static org.pviommu.abi.IommuStatus.EBUSY;
 import static org.pviommu.abi.IommuStatus.EINVAL;
 import static org.pviommu.abi.IommuStatus.EIO;
 import static org.pviommu.abi.IommuStatus.ENOENT;
-import static org.pviommu.abi.IommuStatus.ENOMEM;
 import static org.pviommu.abi.IommuStatus.ENOSPC;
 import static org.pviommu.engine.Bench.DATA_MFN;
 import static org.pviommu.engine.Bench.LAST_BFN;
@@ -114,10 +113,10 @@ class ContextCallTest {
         try (Bench bench = bench(8, 6)) {
             int context = bench.driver.allocContext();
             assertEquals(0, map(bench, context, 1)); // two roots and three tables below one of them: 5 of 6
-            assertEquals(ENOMEM, map(bench, 0, 1));
+            assertEquals(ENOSPC, map(bench, 0, 1));
             assertEquals(2, bench.driver.allocContext());
             bench.driver.run(IommuOp.ALLOC_CONTEXT, ContextOp.any());
-            assertEquals(ENOMEM, bench.driver.status(0), "a root is a table page, too");
+            assertEquals(ENOSPC, bench.driver.status(0), "a root is a table page, too");
             assertEquals(1, bench.host.count(Kind.DESTROY), "what the host had made is given back");
             assertEquals(0, bench.driver.freeContext(context));
             assertEquals(2, bench.guest.stats().tablePages());

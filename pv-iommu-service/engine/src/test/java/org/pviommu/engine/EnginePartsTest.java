@@ -334,12 +334,17 @@ class EnginePartsTest {
         @Test
         void shouldFindOverlaps() {
             withRegions();
-            assertNull(map.findOverlap(0, 9));
-            assertNull(map.findOverlap(13, 49));
-            assertNull(map.findOverlap(51, 1000));
-            for (long[] range : new long[][] {{0, 10}, {11, 11}, {12, 49}, {0, 1000}, {50, 50}}) {
-                assertTrue(map.findOverlap(range[0], range[1]) != null, Arrays.toString(range));
-            }
+            assertEquals(List.of(), map.overlapping(0, 9));
+            assertEquals(List.of(), map.overlapping(13, 49));
+            assertEquals(List.of(), map.overlapping(51, 1000));
+            List<GuestRegion> all = map.regions();
+            assertEquals(all, map.overlapping(0, 1000));
+            assertEquals(all.subList(0, 1), map.overlapping(0, 10));
+            assertEquals(all.subList(0, 1), map.overlapping(11, 11));
+            assertEquals(all.subList(0, 2), map.overlapping(11, 12));
+            assertEquals(all.subList(1, 2), map.overlapping(12, 49));
+            assertEquals(all.subList(1, 3), map.overlapping(12, 50));
+            assertEquals(all.subList(2, 3), map.overlapping(50, 50));
         }
 
         @Test

@@ -131,7 +131,7 @@ class HypercallAbiTest {
         RESERVED_FRAME(IommuStatus.EPERM),
         OCCUPIED(IommuStatus.EADDRINUSE),
         QUOTA(IommuStatus.ENOSPC),
-        TABLES(IommuStatus.ENOMEM);
+        TABLES(IommuStatus.ENOSPC);
 
         final int status;
 

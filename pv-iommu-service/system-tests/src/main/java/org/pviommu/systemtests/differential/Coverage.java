@@ -39,7 +39,7 @@ public final class Coverage {
         expect(IommuOp.UNMAP_RANGE, ofUnmaps);
         expect(IommuOp.UNMAP_RANGE, IommuStatus.EINVAL);
         expect(IommuOp.LOOKUP_PAGE, IommuStatus.OK, IommuStatus.ERANGE, IommuStatus.ENOENT);
-        expect(IommuOp.ALLOC_CONTEXT, IommuStatus.OK, IommuStatus.ENOSPC, IommuStatus.ENOMEM, IommuStatus.EIO);
+        expect(IommuOp.ALLOC_CONTEXT, IommuStatus.OK, IommuStatus.ENOSPC, IommuStatus.EIO);
         expect(IommuOp.FREE_CONTEXT, IommuStatus.OK, IommuStatus.EINVAL, IommuStatus.ENOENT, IommuStatus.EBUSY);
         expect(IommuOp.FREE_CONTEXT, IommuStatus.EIO);
         expect(IommuOp.ATTACH_DEVICE, IommuStatus.OK, IommuStatus.EINVAL, IommuStatus.ENOENT, IommuStatus.EBUSY);

@@ -215,7 +215,7 @@ final class ReferenceModel {
         if (mappedPages() >= shape.maxMappedFrames()) {
             return IommuStatus.ENOSPC;
         }
-        return tablePages() + space.missingTables(bfn) > shape.maxTablePages() ? IommuStatus.ENOMEM : IommuStatus.OK;
+        return tablePages() + space.missingTables(bfn) > shape.maxTablePages() ? IommuStatus.ENOSPC : IommuStatus.OK;
     }
 
     private static int hostStatus(long outcome) {
@@ -434,7 +434,7 @@ final class ReferenceModel {
         }
         if (tablePages() + 1 > shape.maxTablePages()) {
             hostSpacesMade++; // made, and given back
-            return IommuStatus.ENOMEM;
+            return IommuStatus.ENOSPC;
         }
         newSpace(context);
         results[i] = context;

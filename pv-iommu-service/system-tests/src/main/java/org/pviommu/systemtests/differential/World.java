@@ -143,7 +143,7 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
 
     /** The host refuses, removes less or more than asked, and fails to flush, each with {@code probability}. */
     void misbehave(double probability) {
-        faults.failRandomly(HostCall.Kind.MAP, probability, 5, 12, 28, 14, 16, 1, 75, -5);
+        faults.failRandomly(HostCall.Kind.MAP, probability, 12, 12, 12, 28, 5, 14, 16, 1, 75, -5);
         faults.failRandomly(HostCall.Kind.UNMAP, probability, 5, 12, 16, 22);
         faults.failRandomly(HostCall.Kind.FLUSH, Math.cbrt(probability), 5, 110); // all attempts must fail
         faults.failRandomly(HostCall.Kind.CREATE, probability, 12);

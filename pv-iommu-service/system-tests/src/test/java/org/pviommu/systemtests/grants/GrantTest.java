@@ -175,6 +175,44 @@ class GrantTest {
     }
 
     @Test
+    void shouldChangeNothingWhenAGrantIsRefused() {
+        engine.grant(1, 4, 2, 2, GRANT_MFN, Access.READ);
+        engine.revoke(2, GRANT_MFN, false);
+        engine.grant(1, 8, 2, 2, GRANT_MFN + 2, Access.READ);
+
+        assertEquals(EngineException.Kind.EXISTS, refusal(() -> engine.grant(1, 20, 4, 2, GRANT_MFN, Access.READ)));
+
+        assertEquals(IommuStatus.EPERM, grantee.map(100, GRANT_MFN, RW), "still the number of a revoked grant");
+    }
+
+    @Test
+    void shouldNotLetTheFramesOfADeadOwnerBeGranted() {
+        engine.grant(1, 4, 8, 2, GRANT_MFN, Access.READ_WRITE);
+        grantee.map(100, GRANT_MFN, RW);
+        engine.removeGuest(owner.guest);
+
+        assertEquals(
+                EngineException.Kind.NOT_FOUND, refusal(() -> engine.grant(1, 20, 4, 2, GRANT_MFN + 8, Access.READ)));
+    }
+
+    /** The page next to the granted one goes with it: it is owed and flushed like what was asked for (catalogue D10). */
+    @Test
+    void shouldFlushWhatTheHostRemovesUnaskedOnForcedRevocation() {
+        engine.grant(1, 4, 8, 2, GRANT_MFN, Access.READ_WRITE);
+        grantee.map(100, GRANT_MFN, RW);
+        grantee.map(101, 0, RW);
+        grantee.dmaRead(100);
+        grantee.dmaRead(101); // the IOTLB knows both now
+        host.extendNthUnmap(1, 1);
+
+        engine.revoke(2, GRANT_MFN, true);
+
+        assertFalse(grantee.canRead(101), "the device uses a translation that is gone");
+        assertNull(grantee.guest.ownSpace().translate(101));
+        assertEquals(IommuStatus.OK, grantee.map(101, 0, RW));
+    }
+
+    @Test
     void shouldNotTakeArraysFromGrantedMemory() {
         engine.grant(1, 4, 8, 2, GRANT_MFN, Access.READ_WRITE);
 
