@@ -72,12 +72,16 @@ public final class Grants {
     }
 
     /**
-     * Takes a grant of {@code ownerId} back; see {@link Engine#revoke(int, int, long, boolean)}.
+     * Takes a grant of {@code ownerId}, who may have left, back; see {@link Engine#revoke(int, int, long, boolean)}.
      *
      * @throws EngineException NOT_FOUND when this owner has not granted that; HOST when not all of a forced one is flushed
      */
     public void revoke(int ownerId, int granteeId, long granteeFirstMfn, boolean force) {
         engine.revoke(ownerId, granteeId, granteeFirstMfn, force);
+        Guest owner = engine.guest(ownerId);
+        if (owner != null && !owner.isAlive()) {
+            engine.removeGuest(owner); // it has left, and this may have been the last that kept its memory
+        }
     }
 
     /** All grants, by grantee and frame. */

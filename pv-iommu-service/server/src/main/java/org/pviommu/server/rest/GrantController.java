@@ -49,7 +49,10 @@ class GrantController {
      */
     @Get("/guests/{id}/grants")
     GuestGrants ofGuest(String id) {
-        int guest = lookup.guest(id).id();
+        return ofGuest(lookup.guest(id).id());
+    }
+
+    private GuestGrants ofGuest(int guest) {
         return new GuestGrants(
                 guest, views(grant -> grant.ownerId() == guest), views(grant -> grant.granteeId() == guest));
     }
@@ -93,7 +96,7 @@ class GrantController {
         } catch (EngineException refused) {
             throw Refusal.of(refused);
         }
-        return ofGuest(id);
+        return ofGuest(owner.id()); // not by looking it up: one that had left is gone now
     }
 
     private List<GrantView> views(Predicate<Grant> wanted) {

@@ -171,8 +171,11 @@ class GrantRouteTest {
 
         assertTrue(detail.contains("guest=3 is gone"), detail);
         assertEquals(List.of(grant(true, 1)), list("/api/v1/guests/3/grants", "given"));
+        assertEquals(200, service.post(REVOKE, TAKE).statusCode());
+        assertEquals(200, service.get("/api/v1/guests/3").statusCode(), "its memory is still within reach");
         assertEquals(200, service.post(REVOKE, TAKE_ALL).statusCode());
         assertEquals(0L, dma(0x10000).get("movedBytes"));
+        assertEquals(404, service.get("/api/v1/guests/3").statusCode());
     }
 
     @Test
