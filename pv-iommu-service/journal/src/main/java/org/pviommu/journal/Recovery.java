@@ -15,8 +15,8 @@ import org.pviommu.engine.Grant;
 import org.pviommu.engine.Guest;
 import org.pviommu.engine.GuestMemory;
 import org.pviommu.journal.record.JournalRecord;
-import org.pviommu.journal.replay.Replayer;
 import org.pviommu.journal.replay.ReplayReport;
+import org.pviommu.journal.replay.Replayer;
 import org.pviommu.journal.store.JournalException;
 
 /**
@@ -93,8 +93,7 @@ public final class Recovery implements AutoCloseable {
     public synchronized Guest comeBack(Engine engine, int guestId, Map<Long, GuestMemory> memories) {
         Guest before = before(guestId);
         if (before == null) {
-            throw new EngineException(
-                    EngineException.Kind.NOT_FOUND, "guest=" + guestId + " is not waited for");
+            throw new EngineException(EngineException.Kind.NOT_FOUND, "guest=" + guestId + " is not waited for");
         }
         List<Grant> grants = grants(grant -> grant.granteeId() == guestId);
         try {
@@ -135,14 +134,15 @@ public final class Recovery implements AutoCloseable {
         Guest grantee = before(grant.granteeId());
         if (grantee != null) {
             Objects.requireNonNull(replayer.engine()).revoke(grant.granteeId(), grant.granteeFirstMfn(), false);
-            journal.logOf(grantee.id())
-                    .changed(grantee, new Change.GrantRevoked(grant.granteeFirstMfn(), false), true);
+            journal.logOf(grantee.id()).changed(grantee, new Change.GrantRevoked(grant.granteeFirstMfn(), false), true);
         }
     }
 
     private List<Grant> grants(Predicate<Grant> which) {
         Engine engine = replayer.engine();
-        return engine == null ? List.of() : engine.grants().stream().filter(which).toList();
+        return engine == null
+                ? List.of()
+                : engine.grants().stream().filter(which).toList();
     }
 
     @Override

@@ -3,7 +3,6 @@ package org.pviommu.server;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
-import org.pviommu.engine.BatchLog;
 import org.pviommu.engine.Engine;
 import org.pviommu.engine.HostIommu;
 import org.pviommu.host.SimulatedIommu;
@@ -18,6 +17,7 @@ import org.pviommu.server.ring.RingServer;
 public final class IommuService implements AutoCloseable {
     private final SimulatedIommu simulated;
     private final FaultLog faults = new FaultLog();
+    private final Recording recording;
     private final Engine engine;
     private final Grants grants;
     private final RingServer ring;
@@ -25,12 +25,16 @@ public final class IommuService implements AutoCloseable {
     private final long startedNs = System.nanoTime();
     private volatile boolean serving;
 
-    private IommuService(ServiceSettings settings, Path ringPath, Plant plant) {
+    private IommuService(ServiceSettings settings, Path ringPath, Path journalPath, Plant plant) {
         this.ringPath = ringPath;
         simulated = new SimulatedIommu(new SimulatedIommu.Settings(settings.lastBfn(), settings.cutsMappings()));
-        simulated.onFault(faults);
         HostIommu host = plant == Plant.NONE ? simulated : new PlantedHost(simulated, plant);
-        engine = new Engine(host, BatchLog.none());
+        recording = Recording.open(settings.journal(), journalPath, host.capabilities());
+        simulated.onFault((endpoint, iovaBytes, write) -> {
+            faults.fault(endpoint, iovaBytes, write);
+            recording.fault(endpoint, iovaBytes, write);
+        });
+        engine = new Engine(host, recording::logOf, () -> false);
         grants = new Grants(engine, settings::acceptsGrants);
         ring = Rings.create(settings, ringPath, engine, grants);
     }
@@ -39,11 +43,12 @@ public final class IommuService implements AutoCloseable {
      * Starts to serve guests.
      *
      * @param ringPath socket file to listen on
+     * @param journalPath directory of the journal, unless the settings name another
      * @param plant fault to plant, for the demonstration; NONE otherwise
      * @throws StartException when that cannot be
      */
-    public static IommuService start(ServiceSettings settings, Path ringPath, Plant plant) {
-        IommuService service = new IommuService(settings, ringPath, plant);
+    public static IommuService start(ServiceSettings settings, Path ringPath, Path journalPath, Plant plant) {
+        IommuService service = new IommuService(settings, ringPath, journalPath, plant);
         try {
             service.ring.start();
         } catch (NativeException | IllegalArgumentException | UncheckedIOException refused) {
@@ -60,6 +65,11 @@ public final class IommuService implements AutoCloseable {
     /** The engine: guests, address spaces, mappings. */
     public Engine engine() {
         return engine;
+    }
+
+    /** The journal and the guests of before. */
+    public Recording recording() {
+        return recording;
     }
 
     /** Grants between guests. */
@@ -92,12 +102,17 @@ public final class IommuService implements AutoCloseable {
         return TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - startedNs);
     }
 
-    /** Guests first, so that calls under way are finished and every guest is torn down while the host still works. */
+    /**
+     * Guests first, so that calls under way are finished; that is the last thing recorded of them, and then every guest is torn
+     * down while the host still works.
+     */
     @Override
     public void close() {
         serving = false;
         ring.close();
+        recording.stopped();
         engine.close();
+        recording.close();
         simulated.close();
     }
 }

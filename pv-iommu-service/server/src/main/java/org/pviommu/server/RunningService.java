@@ -31,7 +31,7 @@ public final class RunningService implements AutoCloseable {
         IommuService iommu = null;
         try {
             Path ring = ringPath(directory, settings.ring());
-            iommu = IommuService.start(settings, ring, plant);
+            iommu = IommuService.start(settings, ring, directory.path().resolve(RunFiles.JOURNAL), plant);
             Path socket = directory.socket(RunFiles.API_SOCKET);
             HttpApi http = HttpApi.start(iommu, directory.token(), settings.httpPort(), socket);
             RunningService running = new RunningService(directory, iommu, http);

@@ -63,8 +63,7 @@ public final class RecordDecoder {
     }
 
     /** The part of a record that all records about guests have. */
-    private record Head(
-            int guestId, String by, GuestState state, List<OutsideEvent> events, boolean incomplete) {
+    private record Head(int guestId, String by, GuestState state, List<OutsideEvent> events, boolean incomplete) {
         static Head read(RecordReader in) {
             int guestId = (int) in.getVarint();
             String by = in.getString();

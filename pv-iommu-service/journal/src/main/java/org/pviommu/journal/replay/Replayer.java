@@ -156,5 +156,4 @@ public final class Replayer implements AutoCloseable {
     public void close() {
         target.close();
     }
-
 }

@@ -10,6 +10,7 @@ import org.pviommu.server.Logging;
 import org.pviommu.server.Plant;
 import org.pviommu.server.RunningService;
 import org.pviommu.server.config.ConfigFile;
+import org.pviommu.server.config.JournalConfig;
 import org.pviommu.server.config.ServiceSettings;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -51,6 +52,15 @@ final class ServeCommand implements Callable<Integer> {
     @Option(names = "--ring", paramLabel = "PATH", description = "Socket for guests. Default: DIR/ring.sock.")
     private @Nullable Path ring;
 
+    @Option(
+            names = "--journal",
+            paramLabel = "DIR",
+            description = "Where everything is recorded. Default: RUN_DIR/journal.")
+    private @Nullable Path journal;
+
+    @Option(names = "--no-journal", description = "Record nothing; after a restart guests have to begin anew.")
+    private boolean noJournal;
+
     @Option(names = "--config", paramLabel = "FILE", description = "Guests, quotas and backend, YAML.")
     private @Nullable Path config;
 
@@ -81,7 +91,15 @@ final class ServeCommand implements Callable<Integer> {
             }
             settings = settings.withHttpPort(httpPort);
         }
+        settings = settings.withJournal(journal(settings.journal()));
         return ring == null ? settings : settings.withRing(ring);
+    }
+
+    private JournalConfig journal(JournalConfig configured) {
+        if (noJournal) {
+            return configured.off();
+        }
+        return journal == null ? configured : configured.at(journal);
     }
 
     private Plant planted() {

@@ -3,6 +3,7 @@ package org.pviommu.server.config;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -34,6 +35,9 @@ public final class ConfigFile {
     private static final int MAX_FILE_CHARS = 1 << 20;
     private static final int MAX_DEPTH = 20;
     private static final int MAX_PORT = 65_535;
+    /** A century. */
+    private static final long MAX_AGE_HOURS = 876_000;
+
     private static final String DEFAULT = "default";
     private static final String ACCEPTS = "accepts-grants-from";
 
@@ -65,6 +69,8 @@ public final class ConfigFile {
         boolean cuts = simulated.flag("cuts-mappings", true);
         simulated.refuseOthers();
 
+        JournalConfig journal = journal(root.section("journal"));
+
         ConfigNode guests = root.section("guests");
         ConfigNode defaults = guests.section(DEFAULT);
         GuestPolicy policy = policy(defaults, GuestPolicy.permissive());
@@ -73,7 +79,27 @@ public final class ConfigFile {
         Map<Integer, GuestSettings> named = named(guests, policy, accepts);
         root.refuseOthers();
         return new ServiceSettings(
-                port, ring == null ? null : Path.of(ring), peers, lastBfn, cuts, policy, accepts, named);
+                port, ring == null ? null : Path.of(ring), peers, lastBfn, cuts, journal, policy, accepts, named);
+    }
+
+    private static JournalConfig journal(ConfigNode node) {
+        JournalConfig defaults = JournalConfig.defaults();
+        @Nullable String directory = node.text("directory");
+        @Nullable String ringDirectory = node.text("ring-directory");
+        int ringBytes = (int) node.number(
+                "ring-bytes", defaults.ringBytes(), JournalConfig.MIN_RING_BYTES, JournalConfig.MAX_RING_BYTES);
+        if (Integer.bitCount(ringBytes) != 1) {
+            throw new ConfigException(node.path("ring-bytes") + "=" + ringBytes + " is not a power of two");
+        }
+        JournalConfig journal = new JournalConfig(
+                node.flag("enabled", true),
+                directory == null ? null : Path.of(directory),
+                ringDirectory == null ? defaults.ringDirectory() : Path.of(ringDirectory),
+                ringBytes,
+                node.number("max-bytes", defaults.maxBytes(), 1, Long.MAX_VALUE),
+                Duration.ofHours(node.number("max-age-hours", defaults.maxAge().toHours(), 1, MAX_AGE_HOURS)));
+        node.refuseOthers();
+        return journal;
     }
 
     /**

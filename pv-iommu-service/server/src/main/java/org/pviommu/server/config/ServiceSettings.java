@@ -18,6 +18,7 @@ import org.pviommu.server.EndpointId;
  * @param ringPeers who may connect there; null for this process's own user and root
  * @param lastBfn aperture of the simulated host IOMMU: bus frames {@code [0, lastBfn]}
  * @param cutsMappings whether it lets a page be taken out of a larger mapping
+ * @param journal what is recorded
  * @param defaultPolicy for guests that are not named
  * @param defaultAcceptsGrantsFrom for guests that are not named: whose grants they accept
  * @param guests the named ones, by id
@@ -28,6 +29,7 @@ public record ServiceSettings(
         @Nullable RingPeers ringPeers,
         long lastBfn,
         boolean cutsMappings,
+        JournalConfig journal,
         GuestPolicy defaultPolicy,
         Set<Integer> defaultAcceptsGrantsFrom,
         Map<Integer, GuestSettings> guests) {
@@ -46,7 +48,16 @@ public record ServiceSettings(
 
     /** Without a file: every guest may do everything within the default limits and has one simulated endpoint. */
     public static ServiceSettings defaults() {
-        return new ServiceSettings(0, null, null, DEFAULT_LAST_BFN, true, GuestPolicy.permissive(), Set.of(), Map.of());
+        return new ServiceSettings(
+                0,
+                null,
+                null,
+                DEFAULT_LAST_BFN,
+                true,
+                JournalConfig.defaults(),
+                GuestPolicy.permissive(),
+                Set.of(),
+                Map.of());
     }
 
     /**
@@ -74,12 +85,34 @@ public record ServiceSettings(
     /** The same settings on another port. */
     public ServiceSettings withHttpPort(int port) {
         return new ServiceSettings(
-                port, ring, ringPeers, lastBfn, cutsMappings, defaultPolicy, defaultAcceptsGrantsFrom, guests);
+                port, ring, ringPeers, lastBfn, cutsMappings, journal, defaultPolicy, defaultAcceptsGrantsFrom, guests);
     }
 
     /** The same settings with the ring elsewhere. */
     public ServiceSettings withRing(Path path) {
         return new ServiceSettings(
-                httpPort, path, ringPeers, lastBfn, cutsMappings, defaultPolicy, defaultAcceptsGrantsFrom, guests);
+                httpPort,
+                path,
+                ringPeers,
+                lastBfn,
+                cutsMappings,
+                journal,
+                defaultPolicy,
+                defaultAcceptsGrantsFrom,
+                guests);
+    }
+
+    /** The same settings with another journal. */
+    public ServiceSettings withJournal(JournalConfig config) {
+        return new ServiceSettings(
+                httpPort,
+                ring,
+                ringPeers,
+                lastBfn,
+                cutsMappings,
+                config,
+                defaultPolicy,
+                defaultAcceptsGrantsFrom,
+                guests);
     }
 }

@@ -73,8 +73,19 @@ record EngineSessions(
         return new RefusedException(errno, String.valueOf(e.getMessage()));
     }
 
-    private record EngineSession(Engine engine, Guest guest, HypercallExecutor executor, Grants grants)
-            implements GuestSession {
+    private static final class EngineSession implements GuestSession {
+        private final Engine engine;
+        private final Guest guest;
+        private final HypercallExecutor executor;
+        private final Grants grants;
+        private boolean kept;
+
+        EngineSession(Engine engine, Guest guest, HypercallExecutor executor, Grants grants) {
+            this.engine = engine;
+            this.guest = guest;
+            this.executor = executor;
+            this.grants = grants;
+        }
 
         @Override
         public long maxMemoryFrames() {
@@ -125,9 +136,16 @@ record EngineSessions(
         }
 
         @Override
+        public void keepForNextStart() {
+            kept = true;
+        }
+
+        @Override
         public void close() {
             try (executor) {
-                engine.removeGuest(guest);
+                if (!kept) {
+                    engine.removeGuest(guest);
+                }
             }
         }
     }

@@ -136,6 +136,11 @@ final class GuestLoop implements AutoCloseable {
         }
     }
 
+    /** See {@link GuestSession#keepForNextStart}. */
+    void keepForNextStart() {
+        session.keepForNextStart();
+    }
+
     private void countCalls() {
         counters.calls.add(slots.calls() - callsCounted);
         callsCounted = slots.calls();

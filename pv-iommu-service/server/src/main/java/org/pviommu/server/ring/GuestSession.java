@@ -49,6 +49,9 @@ interface GuestSession extends AutoCloseable {
      */
     long call(int cmd, long arg, int count);
 
+    /** The service stops: from now on {@link #close} leaves the guest in the engine, because it may come back. */
+    void keepForNextStart();
+
     /** The guest's death: everything it had is unmapped, flushed and released. */
     @Override
     void close();

@@ -92,6 +92,9 @@ final class RingConnection implements Runnable {
             if (guest != null && welcome(hello, guest.ring(), channel)) {
                 ring = guest.ring();
                 guest.serve(owner, channel, poller);
+                if (owner.stopping() && !channel.ended()) {
+                    guest.keepForNextStart();
+                }
                 owner.log().info("ring: " + name + (owner.stopping() ? " disconnected: the service stops" : " left"));
             }
         }

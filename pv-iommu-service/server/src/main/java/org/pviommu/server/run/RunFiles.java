@@ -10,6 +10,8 @@ public final class RunFiles {
     public static final String READY = "ready";
     /** HTTP over a Unix socket. */
     public static final String API_SOCKET = "api.sock";
+    /** The journal, unless configured elsewhere: a directory. */
+    public static final String JOURNAL = "journal";
     /** Where guests connect, unless configured elsewhere. */
     public static final String RING_SOCKET = "ring.sock";
 
