@@ -9,16 +9,11 @@ import org.pviommu.engine.EndpointDescriptor;
 import org.pviommu.engine.FileIdentity;
 import org.pviommu.engine.FrameRange;
 import org.pviommu.engine.GuestPolicy;
-import org.pviommu.engine.OutsideEvents;
 import org.pviommu.engine.ReservedRegion;
 import org.pviommu.engine.SliceRecord;
 
 /** Decodes what {@link RecordEncoder} encoded; the payload is not trusted. */
 public final class RecordDecoder {
-    private static final SliceRecord.Part[] PARTS = SliceRecord.Part.values();
-    private static final SliceRecord.Flush[] FLUSHES = SliceRecord.Flush.values();
-    private static final OutsideEvents.Kind[] EVENT_KINDS = OutsideEvents.Kind.values();
-    private static final ReservedRegion.Kind[] REGION_KINDS = ReservedRegion.Kind.values();
     private static final int MAX_EVENTS = 1 << 16;
     /** More endpoints or ranges than this cannot be in a record that is within the length of records. */
     private static final int MAX_LIST = 1 << 16;
@@ -54,16 +49,8 @@ public final class RecordDecoder {
         return in.getByte() != 0;
     }
 
-    static <E> E oneOf(E[] values, int index, String name) {
-        if (index >= values.length) {
-            throw new BadRecordException(name + "=" + index + " max=" + (values.length - 1));
-        }
-        return values[index];
-    }
-
     /** The part of a record that all records about guests have. */
-    private record Head(
-            int guestId, String by, GuestState state, List<OutsideEvent> events, boolean incomplete) {
+    private record Head(int guestId, String by, GuestState state, List<OutsideEvent> events, boolean incomplete) {
         static Head read(RecordReader in) {
             int guestId = (int) in.getVarint();
             String by = in.getString();
@@ -73,7 +60,7 @@ public final class RecordDecoder {
             List<OutsideEvent> events = n == 0 ? List.of() : new ArrayList<>();
             for (int i = 0; i < n; i++) {
                 events.add(new OutsideEvent(
-                        oneOf(EVENT_KINDS, in.getByte(), "event kind"),
+                        WireNumber.eventKind(in.getByte()),
                         in.getCount("first call", Integer.MAX_VALUE),
                         in.getCount("calls", Integer.MAX_VALUE),
                         in.getSigned()));
@@ -95,9 +82,9 @@ public final class RecordDecoder {
         JournalRecord decode() {
             Head head = Head.read(in);
             subOp = in.getByte();
-            SliceRecord.Part part = oneOf(PARTS, in.getByte(), "part");
+            SliceRecord.Part part = WireNumber.part(in.getByte());
             int options = in.getByte();
-            SliceRecord.Flush flush = oneOf(FLUSHES, options >>> RecordEncoder.FLUSH_SHIFT, "flush");
+            SliceRecord.Flush flush = WireNumber.flush(options >>> RecordEncoder.FLUSH_SHIFT);
             int context = in.getCount("context", GuestPolicy.MAX_CONTEXTS - 1);
             int operations = in.getCount("operations", RecordEncoder.MAX_OPERATIONS);
             runs(operations);
@@ -240,7 +227,7 @@ public final class RecordDecoder {
             List<ReservedRegion> reserved = new ArrayList<>();
             for (int left = in.getCount("reserved", MAX_LIST); left > 0; left--) {
                 reserved.add(new ReservedRegion(
-                        new FrameRange(in.getVarint(), in.getVarint()), oneOf(REGION_KINDS, in.getByte(), "region")));
+                        new FrameRange(in.getVarint(), in.getVarint()), WireNumber.regionKind(in.getByte())));
             }
             endpoints.add(new EndpointDescriptor(endpointId, group, reserved));
         }

@@ -19,14 +19,16 @@ public final class Describe {
     public static String record(JournalRecord record) {
         return switch (record) {
             case JournalRecord.Unfinished unfinished -> "a record that was never finished";
-            case JournalRecord.ServiceStart start -> "service started, version=" + start.version() + " last_bfn="
-                    + hex(start.lastBfn()) + (start.cutsMappings() ? " cuts mappings" : " cannot cut mappings");
+            case JournalRecord.ServiceStart start ->
+                "service started, version=" + start.version() + " last_bfn=" + hex(start.lastBfn())
+                        + (start.cutsMappings() ? " cuts mappings" : " cannot cut mappings");
             case JournalRecord.ServiceStop stop -> "service stopped";
-            case JournalRecord.Fault fault -> "fault endpoint=" + hex(fault.endpoint() & 0xffffffffL) + " iova="
-                    + hex(fault.iovaBytes()) + (fault.write() ? " write" : " read");
+            case JournalRecord.Fault fault ->
+                "fault endpoint=" + hex(fault.endpoint() & 0xffffffffL) + " iova=" + hex(fault.iovaBytes())
+                        + (fault.write() ? " write" : " read");
             case JournalRecord.Slice slice -> slice(slice);
-            case JournalRecord.GuestChange change -> "guest=" + change.guestId() + " " + change(change.change())
-                    + rest(change);
+            case JournalRecord.GuestChange change ->
+                "guest=" + change.guestId() + " " + change(change.change()) + rest(change);
         };
     }
 
@@ -63,13 +65,16 @@ public final class Describe {
         return switch (subOp) {
             case IommuOp.ATTACH_DEVICE -> "endpoint " + hex(run.bfn()) + " to context " + run.mfn() + " " + status;
             case IommuOp.ALLOC_CONTEXT, IommuOp.FREE_CONTEXT -> "context " + run.mfn() + " " + status;
-            case IommuOp.UNMAP_RANGE -> "bfn " + hex(run.bfn()) + " pages=" + Long.toUnsignedString(run.pages())
-                    + " nr_done=" + run.nrDone() + " " + status;
-            case IommuOp.MAP_RANGE -> "bfn " + hex(run.bfn()) + " pages=" + Long.toUnsignedString(run.pages()) + " -> "
-                    + mfn(run) + " nr_done=" + run.nrDone() + " " + status;
-            default -> (subOp == IommuOp.MIXED ? IommuOp.name(run.kind()) + " " : "") + "bfn " + hex(run.bfn())
-                    + (run.count() == 1 ? "" : " x" + run.count())
-                    + (run.kind() == IommuOp.UNMAP_PAGE ? "" : " -> " + mfn(run)) + " " + status;
+            case IommuOp.UNMAP_RANGE ->
+                "bfn " + hex(run.bfn()) + " pages=" + Long.toUnsignedString(run.pages()) + " nr_done=" + run.nrDone()
+                        + " " + status;
+            case IommuOp.MAP_RANGE ->
+                "bfn " + hex(run.bfn()) + " pages=" + Long.toUnsignedString(run.pages()) + " -> " + mfn(run)
+                        + " nr_done=" + run.nrDone() + " " + status;
+            default ->
+                (subOp == IommuOp.MIXED ? IommuOp.name(run.kind()) + " " : "") + "bfn " + hex(run.bfn())
+                        + (run.count() == 1 ? "" : " x" + run.count())
+                        + (run.kind() == IommuOp.UNMAP_PAGE ? "" : " -> " + mfn(run)) + " " + status;
         };
     }
 
@@ -81,20 +86,25 @@ public final class Describe {
     /** A change in a few words. */
     public static String change(Change change) {
         return switch (change) {
-            case Change.GuestAdded added -> (added.admitted() ? "came" : "was refused by the host IOMMU") + ", endpoints="
-                    + added.endpoints().stream()
-                            .map(endpoint -> hex(endpoint.endpointId() & 0xffffffffL))
-                            .toList();
-            case Change.GuestRemoved removed -> removed.done()
-                    ? "is gone"
-                    : "is dead, its frames stay held" + (removed.heldByGrantees() ? " by grantees" : "");
-            case Change.MemoryRegistered memory -> "registered mfns " + range(memory.firstMfn(), memory.pages())
-                    + " of inode " + memory.file().inode();
+            case Change.GuestAdded added ->
+                (added.admitted() ? "came" : "was refused by the host IOMMU") + ", endpoints="
+                        + added.endpoints().stream()
+                                .map(endpoint -> hex(endpoint.endpointId() & 0xffffffffL))
+                                .toList();
+            case Change.GuestRemoved removed ->
+                removed.done()
+                        ? "is gone"
+                        : "is dead, its frames stay held" + (removed.heldByGrantees() ? " by grantees" : "");
+            case Change.MemoryRegistered memory ->
+                "registered mfns " + range(memory.firstMfn(), memory.pages()) + " of inode "
+                        + memory.file().inode();
             case Change.MemoryUnregistered memory -> "took back mfns " + range(memory.firstMfn(), memory.pages());
-            case Change.GrantGiven grant -> "was granted mfns " + range(grant.firstMfn(), grant.pages()) + " "
-                    + Access.name(grant.access()) + " by guest " + grant.ownerId() + ", its mfn " + hex(grant.ownerFirstMfn());
-            case Change.GrantRevoked revoked -> "lost the grant at mfn " + hex(revoked.firstMfn())
-                    + (revoked.force() ? " and what was mapped of it" : "");
+            case Change.GrantGiven grant ->
+                "was granted mfns " + range(grant.firstMfn(), grant.pages()) + " " + Access.name(grant.access())
+                        + " by guest " + grant.ownerId() + ", its mfn " + hex(grant.ownerFirstMfn());
+            case Change.GrantRevoked revoked ->
+                "lost the grant at mfn " + hex(revoked.firstMfn())
+                        + (revoked.force() ? " and what was mapped of it" : "");
             case Change.GuestReturned returned -> "came back with the same memory";
         };
     }

@@ -20,6 +20,10 @@ public record Difference(long sequence, long timeMillis, String what, String exp
 
     static Difference of(long sequence, long timeMillis, JournalRecord expected, JournalRecord got) {
         return new Difference(
-                sequence, timeMillis, Differences.firstOf(expected, got), Describe.record(expected), Describe.record(got));
+                sequence,
+                timeMillis,
+                Differences.firstOf(expected, got),
+                Describe.record(expected),
+                Describe.record(got));
     }
 }

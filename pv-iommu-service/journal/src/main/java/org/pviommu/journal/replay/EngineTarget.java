@@ -53,10 +53,8 @@ final class EngineTarget implements ReplayTarget {
             unknown.clear();
             return;
         }
-        HostCapabilities capabilities =
-                new HostCapabilities("replay", start.lastBfn(), 4096, start.cutsMappings());
-        engine = new Engine(
-                new RecordedHost(capabilities, answers), this::log, answers::refusesTablePage);
+        HostCapabilities capabilities = new HostCapabilities("replay", start.lastBfn(), 4096, start.cutsMappings());
+        engine = new Engine(new RecordedHost(capabilities, answers), this::log, answers::refusesTablePage);
         player = new BatchPlayer(engine);
     }
 
@@ -82,19 +80,28 @@ final class EngineTarget implements ReplayTarget {
         } catch (EngineException e) {
             log.requireAllSeen();
             throw new DifferenceException(new Difference(
-                    last.sequence(), last.timeMillis(), "the engine refuses it", Describe.record(last.record()), String.valueOf(e.getMessage())));
+                    last.sequence(),
+                    last.timeMillis(),
+                    "the engine refuses it",
+                    Describe.record(last.record()),
+                    String.valueOf(e.getMessage())));
         }
         log.requireAllSeen();
         if (!answers.allGiven()) {
             throw new DifferenceException(new Difference(
-                    last.sequence(), last.timeMillis(), "the host IOMMU or the table pool was asked less often", Describe.record(last.record()), "fewer questions"));
+                    last.sequence(),
+                    last.timeMillis(),
+                    "the host IOMMU or the table pool was asked less often",
+                    Describe.record(last.record()),
+                    "fewer questions"));
         }
     }
 
     /** A call that a mistake of the service ended, or with more outside events than were kept, cannot be done again. */
     private boolean isUnknown(List<PendingRecord> call, int guestId) {
         PendingRecord last = call.getLast();
-        boolean broken = last.record() instanceof JournalRecord.Slice slice && slice.part() == SliceRecord.Part.CALL_BROKEN;
+        boolean broken =
+                last.record() instanceof JournalRecord.Slice slice && slice.part() == SliceRecord.Part.CALL_BROKEN;
         if (broken || call.stream().anyMatch(each -> each.record().incomplete())) {
             unknown.add(guestId);
         }
@@ -123,7 +130,8 @@ final class EngineTarget implements ReplayTarget {
 
     private BatchPlayer player() {
         if (player == null) {
-            throw new EngineException(EngineException.Kind.INVALID, "the journal does not begin with a start of the service");
+            throw new EngineException(
+                    EngineException.Kind.INVALID, "the journal does not begin with a start of the service");
         }
         return player;
     }
@@ -152,8 +160,7 @@ final class EngineTarget implements ReplayTarget {
                                 memory.firstMfn(),
                                 memory.pages(),
                                 new AbsentMemory(memory.pages() << 12, memory.file(), memory.fileOffsetBytes()));
-            case Change.MemoryUnregistered memory ->
-                guest(guestId).unregisterMemory(memory.firstMfn(), memory.pages());
+            case Change.MemoryUnregistered memory -> guest(guestId).unregisterMemory(memory.firstMfn(), memory.pages());
             case Change.GrantGiven grant ->
                 requireEngine()
                         .grant(
@@ -308,7 +315,12 @@ final class EngineTarget implements ReplayTarget {
             some = space.mappings(from, MAPPINGS_AT_A_TIME);
             for (Mapping each : some) {
                 all.add(new MappedRun(
-                        space.guestId(), space.context(), each.firstBfn(), each.firstMfn(), each.pages(), each.access()));
+                        space.guestId(),
+                        space.context(),
+                        each.firstBfn(),
+                        each.firstMfn(),
+                        each.pages(),
+                        each.access()));
                 from = each.firstBfn() + each.pages();
             }
         } while (some.size() == MAPPINGS_AT_A_TIME);

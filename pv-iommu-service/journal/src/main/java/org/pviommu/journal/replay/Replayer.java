@@ -123,5 +123,4 @@ public final class Replayer implements AutoCloseable {
     public void close() {
         target.close();
     }
-
 }

@@ -50,10 +50,10 @@ final class RandomGuest implements AutoCloseable {
 
     private void come(int index) {
         int id = index + 1;
-        List<EndpointDescriptor> endpoints = List.of(
-                endpoint(id * ENDPOINT, 1), endpoint(id * ENDPOINT + 1, 1), endpoint(id * ENDPOINT + 2, 2));
-        GuestPolicy policy = new GuestPolicy(
-                true, true, 4096, 60, 24, 4 + random.nextInt(12), 4, List.of(new FrameRange(3, 4)));
+        List<EndpointDescriptor> endpoints =
+                List.of(endpoint(id * ENDPOINT, 1), endpoint(id * ENDPOINT + 1, 1), endpoint(id * ENDPOINT + 2, 2));
+        GuestPolicy policy =
+                new GuestPolicy(true, true, 4096, 60, 24, 4 + random.nextInt(12), 4, List.of(new FrameRange(3, 4)));
         guests[index] = engine.addGuest(id, policy, endpoints);
         guests[index].registerMemory(0, DATA_PAGES, new TestMemory(DATA_PAGES));
         TestMemory arrays = new TestMemory(64);
@@ -63,7 +63,7 @@ final class RandomGuest implements AutoCloseable {
 
     private static EndpointDescriptor endpoint(int id, int group) {
         ReservedRegion msi = new ReservedRegion(new FrameRange(60, 61), ReservedRegion.Kind.MSI);
-        return new EndpointDescriptor(id, id & -0x10000 | group, List.of(msi));
+        return new EndpointDescriptor(id, (id & -0x10000) | group, List.of(msi));
     }
 
     /** Digests of the guests that live, as the replay tells them. */
@@ -79,7 +79,14 @@ final class RandomGuest implements AutoCloseable {
         try {
             switch (random.nextInt(40)) {
                 case 0 -> die(who);
-                case 1 -> engine.grant(who + 1, random.nextInt(40), 1 + random.nextInt(5), 2 - who, 500 + 8L * random.nextInt(3), random.nextBoolean() ? 1 : 3);
+                case 1 ->
+                    engine.grant(
+                            who + 1,
+                            random.nextInt(40),
+                            1 + random.nextInt(5),
+                            2 - who,
+                            500 + 8L * random.nextInt(3),
+                            random.nextBoolean() ? 1 : 3);
                 case 2 -> revoke(who);
                 case 3 -> guests[who].unregisterMemory(0, DATA_PAGES);
                 case 4 -> guests[who].registerMemory(0, DATA_PAGES, new TestMemory(DATA_PAGES));
@@ -103,7 +110,9 @@ final class RandomGuest implements AutoCloseable {
                                 HostCall.Kind.ATTACH,
                                 HostCall.Kind.DETACH)
                         .get(random.nextInt(6));
-                long result = kind == HostCall.Kind.UNMAP && random.nextBoolean() ? 1 + random.nextInt(5) : -(random.nextInt(3) == 0 ? 16 : 5);
+                long result = kind == HostCall.Kind.UNMAP && random.nextBoolean()
+                        ? 1 + random.nextInt(5)
+                        : -(random.nextInt(3) == 0 ? 16 : 5);
                 if (random.nextInt(6) == 0) {
                     host.answerAlways(kind, result);
                 } else {
@@ -148,9 +157,10 @@ final class RandomGuest implements AutoCloseable {
             case 0, 1, 2 -> driver.run(IommuOp.cmd(IommuOp.MAP_PAGE, 0, context), pages(n));
             case 3, 4 -> driver.run(IommuOp.cmd(IommuOp.UNMAP_PAGE, defer, context), pages(n));
             case 5, 6 -> driver.run(IommuOp.cmd(IommuOp.MIXED, defer, context), mixed(n));
-            case 7 -> driver.run(
-                    IommuOp.cmd(random.nextBoolean() ? IommuOp.MAP_RANGE : IommuOp.UNMAP_RANGE, 0, context),
-                    ranges(Math.min(n, 8)));
+            case 7 ->
+                driver.run(
+                        IommuOp.cmd(random.nextBoolean() ? IommuOp.MAP_RANGE : IommuOp.UNMAP_RANGE, 0, context),
+                        ranges(Math.min(n, 8)));
             case 8 -> contexts(driver, who);
             default -> driver.flush(context);
         }
@@ -159,10 +169,11 @@ final class RandomGuest implements AutoCloseable {
     private void contexts(GuestDriver driver, int who) {
         switch (random.nextInt(3)) {
             case 0 -> driver.run(IommuOp.cmd(IommuOp.ALLOC_CONTEXT, 0, 0), new ContextOp(0), new ContextOp(0));
-            case 1 -> driver.run(
-                    IommuOp.cmd(IommuOp.FREE_CONTEXT, 0, 0),
-                    new ContextOp(random.nextInt(4)),
-                    new ContextOp(random.nextInt(4)));
+            case 1 ->
+                driver.run(
+                        IommuOp.cmd(IommuOp.FREE_CONTEXT, 0, 0),
+                        new ContextOp(random.nextInt(4)),
+                        new ContextOp(random.nextInt(4)));
             default -> {
                 int target = random.nextInt(3);
                 int id = (who + 1) * ENDPOINT;
