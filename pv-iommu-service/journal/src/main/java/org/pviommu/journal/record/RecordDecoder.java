@@ -9,6 +9,7 @@ import org.pviommu.engine.EndpointDescriptor;
 import org.pviommu.engine.FileIdentity;
 import org.pviommu.engine.FrameRange;
 import org.pviommu.engine.GuestPolicy;
+import org.pviommu.engine.OutsideEvents;
 import org.pviommu.engine.ReservedRegion;
 import org.pviommu.engine.SliceRecord;
 
@@ -59,14 +60,20 @@ public final class RecordDecoder {
             boolean incomplete = flag(in);
             List<OutsideEvent> events = n == 0 ? List.of() : new ArrayList<>();
             for (int i = 0; i < n; i++) {
-                events.add(new OutsideEvent(
-                        WireNumber.eventKind(in.getByte()),
-                        in.getCount("first call", Integer.MAX_VALUE),
-                        in.getCount("calls", Integer.MAX_VALUE),
-                        in.getSigned()));
+                events.add(event(in));
             }
             return new Head(guestId, by, state, events, incomplete);
         }
+    }
+
+    private static OutsideEvent event(RecordReader in) {
+        OutsideEvents.Kind kind = WireNumber.eventKind(in.getByte());
+        int firstCall = in.getCount("first call", Integer.MAX_VALUE);
+        int calls = in.getCount("calls", Integer.MAX_VALUE - firstCall);
+        if (calls == 0) {
+            throw new BadRecordException("calls=0 min=1");
+        }
+        return new OutsideEvent(kind, firstCall, calls, in.getSigned());
     }
 
     /** A slice: head, fields, runs. */
