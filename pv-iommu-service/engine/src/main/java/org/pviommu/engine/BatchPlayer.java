@@ -77,9 +77,11 @@ public final class BatchPlayer implements AutoCloseable {
     /**
      * Applies {@code n} elements in the form of the ABI; their statuses are 0 or refusals until {@link #finish} has flushed.
      *
+     * @param n at most 4096, which is what a log has to have room for
      * @param last whether no other slice follows
      */
     public void slice(MemorySegment elements, int n, boolean last) {
+        Objects.checkFromIndexSize(0, n, HypercallExecutor.SLICE_OPERATIONS);
         Objects.checkFromIndexSize(count, n, MAX_OPERATIONS);
         long bytes = (long) n * elementBytes;
         long at = operations + (long) count * elementBytes;
@@ -182,10 +184,12 @@ public final class BatchPlayer implements AutoCloseable {
      * more; guests that were dead are gone, and so are those whose mappings lead to frames of a dead guest.
      */
     public void restart() {
-        engine.forgetTheDead();
-        for (Guest living : engine.guests()) {
-            living.locked(living::forgetOwed);
+        for (Guest guest : engine.guests()) {
+            if (guest.isAlive()) {
+                guest.locked(guest::forgetOwed); // first: what is only owed keeps nobody from going on
+            }
         }
+        engine.forgetTheDead();
     }
 
     /** For a replay: a guest came back after a new start of the service; nothing changes by it. */

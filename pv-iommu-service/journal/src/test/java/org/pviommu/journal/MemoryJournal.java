@@ -18,6 +18,7 @@ import org.pviommu.journal.replay.RecordSource;
 
 /** A journal in the heap: what a guest's log is told, encoded, in order. */
 public final class MemoryJournal {
+    @SuppressWarnings("ArrayRecordComponent") // nobody compares entries
     private record Entry(int kind, byte[] payload) {}
 
     private final List<Entry> entries = new ArrayList<>();

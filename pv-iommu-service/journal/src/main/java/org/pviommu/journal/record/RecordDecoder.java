@@ -16,10 +16,6 @@ import org.pviommu.engine.SliceRecord;
 
 /** Decodes what {@link RecordEncoder} encoded; the payload is not trusted. */
 public final class RecordDecoder {
-    private static final SliceRecord.Part[] PARTS = SliceRecord.Part.values();
-    private static final SliceRecord.Flush[] FLUSHES = SliceRecord.Flush.values();
-    private static final OutsideEvents.Kind[] EVENT_KINDS = OutsideEvents.Kind.values();
-    private static final ReservedRegion.Kind[] REGION_KINDS = ReservedRegion.Kind.values();
     private static final int MAX_EVENTS = 1 << 16;
     /** More endpoints or ranges than this cannot be in a record that is within the length of records. */
     private static final int MAX_LIST = 1 << 16;
@@ -55,13 +51,6 @@ public final class RecordDecoder {
         return in.getByte() != 0;
     }
 
-    static <E> E oneOf(E[] values, int index, String name) {
-        if (index >= values.length) {
-            throw new BadRecordException(name + "=" + index + " max=" + (values.length - 1));
-        }
-        return values[index];
-    }
-
     /** The part of a record that all records about guests have. */
     private record Head(int guestId, String by, GuestState state, List<OutsideEvent> events, boolean incomplete) {
         static Head read(RecordReader in) {
@@ -72,14 +61,20 @@ public final class RecordDecoder {
             boolean incomplete = flag(in);
             List<OutsideEvent> events = n == 0 ? List.of() : new ArrayList<>();
             for (int i = 0; i < n; i++) {
-                events.add(new OutsideEvent(
-                        oneOf(EVENT_KINDS, in.getByte(), "event kind"),
-                        in.getCount("first call", Integer.MAX_VALUE),
-                        in.getCount("calls", Integer.MAX_VALUE),
-                        in.getSigned()));
+                events.add(event(in));
             }
             return new Head(guestId, by, state, events, incomplete);
         }
+    }
+
+    private static OutsideEvent event(RecordReader in) {
+        OutsideEvents.Kind kind = WireNumber.eventKind(in.getByte());
+        int firstCall = in.getCount("first call", Integer.MAX_VALUE);
+        int calls = in.getCount("calls", Integer.MAX_VALUE - firstCall);
+        if (calls == 0) {
+            throw new BadRecordException("calls=0 min=1");
+        }
+        return new OutsideEvent(kind, firstCall, calls, in.getSigned());
     }
 
     /** A slice: head, fields, runs. */
@@ -95,9 +90,9 @@ public final class RecordDecoder {
         JournalRecord decode() {
             Head head = Head.read(in);
             subOp = in.getByte();
-            SliceRecord.Part part = oneOf(PARTS, in.getByte(), "part");
+            SliceRecord.Part part = WireNumber.part(in.getByte());
             int options = in.getByte();
-            SliceRecord.Flush flush = oneOf(FLUSHES, options >>> RecordEncoder.FLUSH_SHIFT, "flush");
+            SliceRecord.Flush flush = WireNumber.flush(options >>> RecordEncoder.FLUSH_SHIFT);
             int context = in.getCount("context", GuestPolicy.MAX_CONTEXTS - 1);
             int operations = in.getCount("operations", RecordEncoder.MAX_OPERATIONS);
             runs(operations);
@@ -241,7 +236,7 @@ public final class RecordDecoder {
             List<ReservedRegion> reserved = new ArrayList<>();
             for (int left = in.getCount("reserved", MAX_LIST); left > 0; left--) {
                 reserved.add(new ReservedRegion(
-                        new FrameRange(in.getVarint(), in.getVarint()), oneOf(REGION_KINDS, in.getByte(), "region")));
+                        new FrameRange(in.getVarint(), in.getVarint()), WireNumber.regionKind(in.getByte())));
             }
             endpoints.add(new EndpointDescriptor(endpointId, group, reserved));
         }

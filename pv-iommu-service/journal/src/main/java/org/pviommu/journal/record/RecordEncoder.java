@@ -61,11 +61,11 @@ public final class RecordEncoder {
         long elements = SLICE_OVERHEAD_BYTES + (long) slice.operations() * MAX_ELEMENT_BYTES;
         head(slice.guest(), by, elements);
         out.putByte(slice.subOp());
-        out.putByte(slice.part().ordinal());
+        out.putByte(WireNumber.of(slice.part()));
         out.putByte((slice.isDeferred() ? DEFERRED : 0)
                 | (slice.hadRoomForMaps() ? ROOM_FOR_MAPS : 0)
                 | (slice.hadRoomForRemovals() ? ROOM_FOR_REMOVALS : 0)
-                | slice.flush().ordinal() << FLUSH_SHIFT);
+                | WireNumber.of(slice.flush()) << FLUSH_SHIFT);
         out.putVarint(slice.context());
         out.putVarint(slice.operations());
         switch (slice.subOp()) {
@@ -90,7 +90,7 @@ public final class RecordEncoder {
         out.putVarint(n);
         out.putByte(events.isIncomplete() || n < events.count() ? 1 : 0);
         for (int i = 0; i < n; i++) {
-            out.putByte(events.kind(i).ordinal());
+            out.putByte(WireNumber.of(events.kind(i)));
             out.putVarint(events.firstCall(i));
             out.putVarint(events.calls(i));
             out.putSigned(events.answer(i));
@@ -222,7 +222,7 @@ public final class RecordEncoder {
             out.putVarint(endpoint.reserved().size());
             for (ReservedRegion region : endpoint.reserved()) {
                 range(region.bfns());
-                out.putByte(region.kind().ordinal());
+                out.putByte(WireNumber.of(region.kind()));
             }
         }
     }

@@ -6,8 +6,6 @@ import java.nio.charset.StandardCharsets;
 
 /** Reads what {@link RecordWriter} wrote, from somebody who may not be trusted. */
 final class RecordReader {
-    private static final int MAX_STRING_BYTES = 256;
-
     private final MemorySegment payload;
     private long position;
 
@@ -31,7 +29,11 @@ final class RecordReader {
         long value = 0;
         for (int shift = 0; shift < Long.SIZE; shift += 7) {
             int next = getByte();
-            value |= (next & 0x7fL) << shift;
+            long bits = next & 0x7fL;
+            value |= bits << shift;
+            if (value >>> shift != bits) {
+                break; // the tenth byte has room for one bit
+            }
             if (next < 0x80) {
                 return value;
             }
@@ -54,7 +56,7 @@ final class RecordReader {
     }
 
     String getString() {
-        int length = getCount("text bytes", MAX_STRING_BYTES);
+        int length = getCount("text bytes", RecordWriter.MAX_STRING_BYTES);
         if (length == 0) {
             return "";
         }

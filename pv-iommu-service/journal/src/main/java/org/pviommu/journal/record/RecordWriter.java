@@ -10,6 +10,8 @@ import java.nio.charset.StandardCharsets;
  */
 final class RecordWriter {
     static final int MAX_VARINT_BYTES = 10;
+    /** Longer texts are cut: what a reader would refuse must not be written. */
+    static final int MAX_STRING_BYTES = 256;
 
     private final MemorySegment buffer;
     private long position;
@@ -57,14 +59,19 @@ final class RecordWriter {
         putVarint(value << 1 ^ value >> 63);
     }
 
+    /** At most {@link #MAX_STRING_BYTES} of it, whole characters. */
     void putString(String value) {
         if (value.isEmpty()) {
             putByte(0);
             return;
         }
         byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
-        putVarint(bytes.length);
-        MemorySegment.copy(bytes, 0, buffer, ValueLayout.JAVA_BYTE, position, bytes.length);
-        position += bytes.length;
+        int length = Math.min(bytes.length, MAX_STRING_BYTES);
+        while (length < bytes.length && (bytes[length] & 0xc0) == 0x80) {
+            length--; // the byte after the cut continues a character
+        }
+        putVarint(length);
+        MemorySegment.copy(bytes, 0, buffer, ValueLayout.JAVA_BYTE, position, length);
+        position += length;
     }
 }

@@ -63,7 +63,7 @@ final class RandomGuest implements AutoCloseable {
 
     private static EndpointDescriptor endpoint(int id, int group) {
         ReservedRegion msi = new ReservedRegion(new FrameRange(60, 61), ReservedRegion.Kind.MSI);
-        return new EndpointDescriptor(id, id & -0x10000 | group, List.of(msi));
+        return new EndpointDescriptor(id, (id & -0x10000) | group, List.of(msi));
     }
 
     /** Digests of the guests that live, as the replay tells them. */
