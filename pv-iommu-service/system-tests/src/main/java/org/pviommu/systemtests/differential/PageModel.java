@@ -27,7 +27,7 @@ final class PageModel {
         HostRun hostRun = HostRun.none();
         for (int i = 0; i < run.statuses.length; i++) {
             boolean isMap = call.kindOf(i) == IommuOp.MAP_PAGE;
-            int status = check1(i);
+            int status = checkOne(i);
             boolean opensUnmap = !isMap && status == IommuStatus.OK && hostRun.isUsedUp();
             if (opensUnmap && !flushes.canHold(i)) {
                 status = IommuStatus.EIO;
@@ -44,7 +44,7 @@ final class PageModel {
         check(hostRun.isUsedUp(), "the host was asked for pages that no operation names: %s", hostRun);
     }
 
-    private int check1(int i) {
+    private int checkOne(int i) {
         return switch (call.kindOf(i)) {
             case IommuOp.MAP_PAGE ->
                 run.mapsRoom ? rules.map(call.bfn[i], call.mfn[i], call.flags[i]) : IommuStatus.EIO;
