@@ -149,8 +149,13 @@ public final class HypercallTarget {
         MemorySegment.copy(bytes, 0, arguments, ValueLayout.JAVA_BYTE, offset, bytes.length);
     }
 
+    /** From the start of the array's region on, or from its end back, where elements lie in two regions. */
     private long anyArgument() {
-        return (FuzzedMemory.ARGUMENTS.first() << 12) + input.number() * IommuOp.ARG_ALIGN;
+        boolean fromEnd = input.below(2) == 1;
+        long distance = input.number() * IommuOp.ARG_ALIGN;
+        return fromEnd
+                ? ((FuzzedMemory.ARGUMENTS.last() + 1) << 12) - distance
+                : (FuzzedMemory.ARGUMENTS.first() << 12) + distance;
     }
 
     private void changeMood() {
