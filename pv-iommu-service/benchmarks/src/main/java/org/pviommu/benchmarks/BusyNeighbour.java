@@ -27,7 +27,7 @@ final class BusyNeighbour implements AutoCloseable {
             while (!ended) {
                 if (!wanted) {
                     working = false;
-                    LockSupport.parkNanos(LOOK_NS);
+                    LockSupport.park(this); // no looking around: on the measured guest's processor that would be seen
                     continue;
                 }
                 working = true;
@@ -48,6 +48,7 @@ final class BusyNeighbour implements AutoCloseable {
     /** Returns when it is at work. */
     void start() {
         wanted = true;
+        LockSupport.unpark(thread);
         await(true);
     }
 
@@ -71,6 +72,7 @@ final class BusyNeighbour implements AutoCloseable {
     public void close() {
         stop();
         ended = true;
+        LockSupport.unpark(thread);
         try {
             thread.join();
         } catch (InterruptedException e) {
