@@ -36,7 +36,8 @@ final class CallModel {
             return Answer.of(IommuStatus.ENOENT);
         }
         if (call.subOp == IommuOp.FLUSH) {
-            return Answer.of(host.flushAndRelease(space) ? IommuStatus.OK : IommuStatus.EIO);
+            boolean recordable = removalsRoom || !space.gathered;
+            return Answer.of(recordable && host.flushAndRelease(space) ? IommuStatus.OK : IommuStatus.EIO);
         }
         if (call.accessible == 0) {
             return Answer.of(call.count == 0 ? IommuStatus.OK : IommuStatus.EFAULT);

@@ -22,6 +22,11 @@ import org.pviommu.engine.SliceRecord;
 import org.pviommu.host.FaultInjectingIommu;
 import org.pviommu.host.HostCall;
 import org.pviommu.host.SimulatedIommu;
+import org.pviommu.journal.MemoryJournal;
+import org.pviommu.journal.replay.Difference;
+import org.pviommu.journal.replay.GuestDigest;
+import org.pviommu.journal.replay.ReplayReport;
+import org.pviommu.journal.replay.Replayer;
 
 /**
  * An engine with its guests, the simulated host IOMMU under it, the model beside it, and an adversary that fills the IOTLB.
@@ -36,6 +41,7 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
     private final SimulatedIommu simulated;
     private final FaultInjectingIommu faults;
     private final ObservedHost host;
+    private final MemoryJournal journal = new MemoryJournal();
     private final Engine engine;
     private final ReferenceModel model;
     private final Comparison comparison;
@@ -54,6 +60,7 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
         this.simulated = new SimulatedIommu(new SimulatedIommu.Settings(shape.lastBfn(), shape.cutsMappings()));
         this.faults = new FaultInjectingIommu(simulated, seed);
         this.host = new ObservedHost(faults, this);
+        journal.started(host.capabilities());
         this.engine = new Engine(host, log());
         this.model = new ReferenceModel(shape, coverage);
         this.comparison = new Comparison(shape, engine, simulated);
@@ -66,6 +73,7 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
     }
 
     private BatchLog log() {
+        BatchLog records = journal.log();
         return new BatchLog() {
             @Override
             public boolean reserve(int operations, boolean removal) {
@@ -73,10 +81,14 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
             }
 
             @Override
-            public void commit(SliceRecord slice) {}
+            public void commit(SliceRecord slice) {
+                records.commit(slice);
+            }
 
             @Override
-            public void changed(Guest guest, Change change, boolean endOfCall) {}
+            public void changed(Guest guest, Change change, boolean endOfCall) {
+                records.changed(guest, change, endOfCall);
+            }
         };
     }
 
@@ -229,6 +241,8 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
     /** Something done to a guest from outside, with its refusal. */
     private void outside(
             Object what, Runnable action, Function<HostAnswers, EngineException.@Nullable Kind> expectation) {
+        roomForMaps = true;
+        roomForRemovals = true;
         step(what, () -> {
             EngineException.Kind refusal = refusal(action);
             EngineException.Kind expected = expect(expectation);
@@ -319,9 +333,23 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
         check(guest.mappedPages() + guest.heldPages() == 0, "not empty after unmapping everything");
     }
 
+    /** Everything that was recorded happens again in another engine, and comes out the same. */
+    private void checkReplay() {
+        try (Replayer replayer = Replayer.onEngine(journal.source())) {
+            ReplayReport report = replayer.run(Long.MAX_VALUE);
+            Difference difference = report.difference();
+            check(difference == null, "replay: %s", difference == null ? "" : difference.describe());
+            List<GuestDigest> living = engine.guests().stream()
+                    .map(guest -> new GuestDigest(guest.id(), guest.digest(), guest.mappedFrames()))
+                    .toList();
+            check(report.guests().equals(living), "replayed=%s lived=%s", report.guests(), living);
+        }
+    }
+
     /** All guests die: everything must be given back whatever state it is in. */
     @Override
     public void close() {
+        checkReplay();
         behave();
         roomForMaps = true;
         roomForRemovals = true;
