@@ -38,6 +38,8 @@ class VanishingMemoryTest {
     private static final long FILE_MFN = 0x9000;
     private static final int FILE_PAGES = 2;
     private static final int OPERATIONS = 8;
+    /** More than the compiler waits for. */
+    private static final int WARM_UP_CALLS = 20_000;
 
     /** A memfd without seals, mapped as a transport maps a guest's. */
     private record FileMemory(SharedMemory memory) implements GuestMemory {
@@ -155,6 +157,28 @@ class VanishingMemoryTest {
             assertEquals(SliceRecord.Flush.DONE, it.bench.log.last().flush());
             assertEquals(0, it.bench.holds(DATA_MFN));
             it.bench.checkEmpty();
+        }
+    }
+
+    /** In compiled code the JVM reports a lost page later than in interpreted code, but not after the call. */
+    @Test
+    void A05_alsoWhenTheCodeIsCompiled() {
+        try (FileBench it = new FileBench()) {
+            it.write(IommuOp.MAP_PAGE, 0);
+            for (int i = 0; i < WARM_UP_CALLS; i++) {
+                assertEquals(0, it.call(IommuOp.MAP_PAGE, 0));
+                assertEquals(0, it.call(IommuOp.UNMAP_PAGE, 0));
+                if (i % 1000 == 0) {
+                    it.bench.host.forgetCalls();
+                    it.bench.log.forget();
+                }
+            }
+            it.shrinkAt(Kind.MAP, 0);
+
+            assertThrows(GuestFaultException.class, () -> it.call(IommuOp.MAP_PAGE, 0));
+
+            assertEquals(OPERATIONS, it.bench.space().mappedPages());
+            it.bench.check();
         }
     }
 
