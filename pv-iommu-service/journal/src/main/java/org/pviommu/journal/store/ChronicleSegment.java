@@ -125,10 +125,11 @@ final class ChronicleSegment implements AutoCloseable {
     /**
      * Gets more space; nobody writes there yet, so zeroes may go past Chronicle's mapping.
      *
+     * @param frameBytes the next frame, for which it must be enough in any case
      * @throws IOException when the disk has none; some may have been added
      */
-    void extend() throws IOException {
-        long wantedBytes = positionBytes + roomBytes;
+    void extend(int frameBytes) throws IOException {
+        long wantedBytes = positionBytes + Math.max(roomBytes, (long) frameBytes + SLACK_BYTES);
         while (allocatedBytes < wantedBytes) {
             long stepBytes = Math.min(STEP_BYTES, wantedBytes - allocatedBytes);
             JournalFiles.writeZeroes(channel, allocatedBytes, stepBytes);
