@@ -2,6 +2,7 @@ package org.pviommu.journal.replay;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.pviommu.engine.OutsideEvents;
 import org.pviommu.journal.record.OutsideEvent;
 
@@ -48,7 +49,7 @@ final class RecordedAnswers {
             }
         }
 
-        @org.jspecify.annotations.Nullable
+        @Nullable
         OutsideEvent next() {
             int asked = number++;
             if (index == events.size()) {
