@@ -13,6 +13,7 @@ import org.pviommu.engine.Change;
 import org.pviommu.engine.EndpointDescriptor;
 import org.pviommu.engine.FileIdentity;
 import org.pviommu.engine.GuestPolicy;
+import org.pviommu.engine.HostCapabilities;
 import org.pviommu.engine.OutsideEvents;
 import org.pviommu.engine.SliceRecord;
 import org.pviommu.journal.record.GuestState;
@@ -21,6 +22,8 @@ import org.pviommu.journal.record.OutsideEvent;
 import org.pviommu.journal.record.Run;
 
 class DescribeTest {
+    private static final HostCapabilities HOST = new HostCapabilities("recorded", 0xffff_ffffL, 4096, true);
+
     private static final GuestState STATE = new GuestState(0xabcL, 5, 2);
 
     static JournalRecord.Slice slice(int subOp, SliceRecord.Flush flush, List<Run> runs) {
@@ -136,10 +139,10 @@ class DescribeTest {
         GuestPolicy policy = GuestPolicy.permissive();
         assertDescribed(
                 "guest=7 came, endpoints=[0xffffffff]" + rest,
-                change(new Change.GuestAdded(policy, List.of(endpoint), true)));
+                change(new Change.GuestAdded(HOST, policy, List.of(endpoint), true)));
         assertDescribed(
                 "guest=7 was refused by the host IOMMU, endpoints=[]" + rest,
-                change(new Change.GuestAdded(policy, List.of(), false)));
+                change(new Change.GuestAdded(HOST, policy, List.of(), false)));
         assertDescribed("guest=7 is gone" + rest, change(new Change.GuestRemoved(false, true)));
         assertDescribed(
                 "guest=7 is dead, its frames stay held by grantees" + rest,

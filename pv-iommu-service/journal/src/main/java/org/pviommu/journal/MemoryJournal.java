@@ -17,7 +17,7 @@ import org.pviommu.journal.record.RecordEncoder;
 import org.pviommu.journal.record.RecordKind;
 import org.pviommu.journal.replay.RecordSource;
 
-/** A journal in the heap: what a guest's log is told, encoded, in order. */
+/** A journal in the heap, for tests of the rooms above: what a guest's log is told, encoded, in order. One thread. */
 public final class MemoryJournal {
     @SuppressWarnings("ArrayRecordComponent") // nobody compares entries
     private record Entry(int kind, byte[] payload) {}
