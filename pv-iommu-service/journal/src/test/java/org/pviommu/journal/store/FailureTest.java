@@ -39,8 +39,10 @@ class FailureTest {
         awaitFailure(store);
         assertFalse(store.reserve(1, 1, true), "no reservation after a failure");
         assertFalse(store.reserve(1, 1, false));
-        JournalException e = assertThrows(JournalException.class, store::flush);
-        assertTrue(e.getMessage().contains("FAILED"), e.getMessage());
+        if (store.writtenSequence() < last) {
+            JournalException e = assertThrows(JournalException.class, store::flush);
+            assertTrue(e.getMessage().contains("FAILED"), e.getMessage());
+        }
         store.close();
 
         try (JournalStore again = place.open()) {
