@@ -104,7 +104,8 @@ public class JournalBenchmark {
             if (guest.stats().failures() != 0 || guest.stats().mappedFrames() != 0) {
                 throw new IllegalStateException("not a valid measurement: " + guest.stats());
             }
-            if (journal != null && journal.store().lastSequence() < guest.stats().calls()) {
+            if (journal != null
+                    && journal.store().lastSequence() < guest.stats().calls()) {
                 throw new IllegalStateException("calls=" + guest.stats().calls() + " records="
                         + journal.store().lastSequence() + ", not a valid measurement");
             }

@@ -30,7 +30,8 @@ class FullDiskTest {
 
     private static void awaitState(JournalStore store, StoreState state) {
         while (store.stats().state() != state) {
-            assertFalse(store.stats().state() == StoreState.FAILED, store.stats().toString());
+            assertFalse(
+                    store.stats().state() == StoreState.FAILED, store.stats().toString());
             Thread.onSpinWait();
         }
     }
@@ -73,8 +74,12 @@ class FullDiskTest {
             VerifyReport report = JournalVerifier.verify(place.directory());
             assertTrue(report.ok(), report.toString());
             Records.assertHolds(place.directory(), report.lastSequence());
-            assertTrue(place.messages().toString().contains("no space"), place.messages().toString());
-            assertTrue(place.messages().toString().contains("space again"), place.messages().toString());
+            assertTrue(
+                    place.messages().toString().contains("no space"),
+                    place.messages().toString());
+            assertTrue(
+                    place.messages().toString().contains("space again"),
+                    place.messages().toString());
         }
     }
 
@@ -104,8 +109,8 @@ class FullDiskTest {
         try (SmallDisk disk = new SmallDisk(mountPoint, DISK_BYTES)) {
             Place place = place(mountPoint);
             long accepted;
-            try (JournalStore store =
-                    JournalStore.open(place.settings().flushWait(Duration.ofMillis(200)).build())) {
+            try (JournalStore store = JournalStore.open(
+                    place.settings().flushWait(Duration.ofMillis(200)).build())) {
                 disk.fill();
                 accepted = appendUntilRefused(store, appendUntilFull(store, 0));
             }
@@ -115,7 +120,9 @@ class FullDiskTest {
             disk.free();
             try (JournalStore store = place.open()) {
                 assertEquals(OpenReport.State.CRASHED, store.openReport().state());
-                assertTrue(store.openReport().drainedRecords() > 100, store.openReport().toString());
+                assertTrue(
+                        store.openReport().drainedRecords() > 100,
+                        store.openReport().toString());
             }
             Records.assertHolds(place.directory(), accepted);
         }
@@ -144,7 +151,10 @@ class FullDiskTest {
         Path mountPoint = temporary.resolve("disk");
         try (SmallDisk ignored = new SmallDisk(mountPoint, 1 << 20)) {
             Place place = new Place(temporary.resolve("journal"), mountPoint, new java.util.ArrayList<>());
-            JournalSettings settings = place.settings().ringBytes(1 << 22).diskReserveBytes(4 << 20).build();
+            JournalSettings settings = place.settings()
+                    .ringBytes(1 << 22)
+                    .diskReserveBytes(4 << 20)
+                    .build();
 
             JournalException e = assertThrows(JournalException.class, () -> JournalStore.open(settings));
 

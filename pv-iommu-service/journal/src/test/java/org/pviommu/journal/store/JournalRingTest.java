@@ -137,8 +137,8 @@ class JournalRingTest {
     void shouldRefuseAnAppendWithoutRoom() {
         assertTrue(ring.reserve(JournalRing.costBytes(1, 10), ring.usableBytes()));
 
-        IllegalStateException e = assertThrows(
-                IllegalStateException.class, () -> ring.append(1, Records.segment(new byte[11]), 11));
+        IllegalStateException e =
+                assertThrows(IllegalStateException.class, () -> ring.append(1, Records.segment(new byte[11]), 11));
 
         assertTrue(e.getMessage().contains("neededBytes=" + JournalRing.costBytes(1, 11)), e.getMessage());
         assertEquals(0, ring.lastSequence(), "no number was used up");
@@ -282,7 +282,8 @@ class JournalRingTest {
             try {
                 reopened(0, taken).drainLeftOver();
                 // An unfinished claim is no damage; but then the record is given as abandoned, not as another one.
-                assertTrue(taken.kinds.isEmpty() || taken.kinds.getFirst() == JournalStore.KIND_ABANDONED, "bit=" + bit);
+                assertTrue(
+                        taken.kinds.isEmpty() || taken.kinds.getFirst() == JournalStore.KIND_ABANDONED, "bit=" + bit);
             } catch (JournalDamagedException e) {
                 detected++;
             }
@@ -302,8 +303,8 @@ class JournalRingTest {
 
     @Test
     void shouldRefuseARingOfAnotherJournal() {
-        JournalDamagedException e = assertThrows(
-                JournalDamagedException.class, () -> RingFile.open(path, JournalId.random()));
+        JournalDamagedException e =
+                assertThrows(JournalDamagedException.class, () -> RingFile.open(path, JournalId.random()));
 
         assertTrue(e.getMessage().contains(path.toString()), e.getMessage());
     }

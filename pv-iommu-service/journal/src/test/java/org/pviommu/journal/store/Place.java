@@ -24,7 +24,8 @@ record Place(Path directory, Path ringDirectory, List<String> messages) {
     static Place in(Path temporary) {
         try {
             Path ring = Files.createDirectories(temporary.resolve("ring"));
-            return new Place(temporary.resolve("journal"), ring, java.util.Collections.synchronizedList(new ArrayList<>()));
+            return new Place(
+                    temporary.resolve("journal"), ring, java.util.Collections.synchronizedList(new ArrayList<>()));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -30,8 +30,7 @@ final class SmallDisk implements AutoCloseable {
 
     /** Leaves nothing of the space. */
     void fill() throws IOException {
-        try (FileChannel channel =
-                FileChannel.open(ballast(), StandardOpenOption.CREATE, StandardOpenOption.APPEND)) {
+        try (FileChannel channel = FileChannel.open(ballast(), StandardOpenOption.CREATE, StandardOpenOption.APPEND)) {
             for (int chunkBytes = 1 << 16; chunkBytes >= 4096; chunkBytes /= 2) {
                 fill(channel, chunkBytes);
             }
