@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -40,13 +42,16 @@ class ClassPathTest {
         Path home = Files.createDirectory(temporary.resolve("home"));
         Path work = Files.createDirectory(temporary.resolve("work"));
         Place place = Place.in(temporary);
-        List<String> command = new java.util.ArrayList<>();
+        List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
                 .filter(argument -> argument.startsWith("--"))
                 .forEach(command::add);
         command.addAll(List.of("-Duser.home=" + home, "-cp", System.getProperty("java.class.path")));
-        command.addAll(List.of(OneLife.class.getName(), place.directory().toString(), place.ringDirectory().toString()));
+        command.addAll(List.of(
+                OneLife.class.getName(),
+                place.directory().toString(),
+                place.ringDirectory().toString()));
         Process process = new ProcessBuilder(command)
                 .directory(work.toFile())
                 .redirectErrorStream(true)
@@ -61,7 +66,7 @@ class ClassPathTest {
     }
 
     private static void assertEmpty(Path directory) throws Exception {
-        try (java.util.stream.Stream<Path> files = Files.list(directory)) {
+        try (Stream<Path> files = Files.list(directory)) {
             assertTrue(files.toList().isEmpty(), directory.toString());
         }
     }
@@ -71,7 +76,7 @@ class ClassPathTest {
         private OneLife() {}
 
         public static void main(String[] arguments) {
-            Place place = new Place(Path.of(arguments[0]), Path.of(arguments[1]), new java.util.ArrayList<>());
+            Place place = new Place(Path.of(arguments[0]), Path.of(arguments[1]), new ArrayList<>());
             try (JournalStore store = place.open()) {
                 Records.append(store, 1, 10);
             }

@@ -41,7 +41,7 @@ class FailureTest {
         assertFalse(store.reserve(1, 1, false));
         if (store.writtenSequence() < last) {
             JournalException e = assertThrows(JournalException.class, store::flush);
-            assertTrue(e.getMessage().contains("FAILED"), e.getMessage());
+            assertTrue(e.toString().contains("FAILED"), e.getMessage());
         }
         store.close();
 
@@ -107,7 +107,9 @@ class FailureTest {
         awaitFailure(store);
         assertEquals(0, store.syncedSequence());
 
-        assertTrue(store.stats().failure().contains("Input/output error"), store.stats().failure());
+        assertTrue(
+                store.stats().failure().contains("Input/output error"),
+                store.stats().failure());
         assertStoppedWithoutLoss(store, 10);
         assertEquals(1, forced.get());
     }
@@ -179,8 +181,8 @@ class FailureTest {
     private static void change(Path file, Where where) {
         SegmentBytes bytes = SegmentBytes.read(file);
         long at = where.of(bytes.records().getLast());
-        try (FileChannel channel = FileChannel.open(
-                file, java.nio.file.StandardOpenOption.READ, java.nio.file.StandardOpenOption.WRITE)) {
+        try (FileChannel channel =
+                FileChannel.open(file, java.nio.file.StandardOpenOption.READ, java.nio.file.StandardOpenOption.WRITE)) {
             ByteBuffer one = ByteBuffer.allocate(1);
             channel.read(one, at);
             one.put(0, (byte) (one.get(0) ^ 0x80)).rewind();

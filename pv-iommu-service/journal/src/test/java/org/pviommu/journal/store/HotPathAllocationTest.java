@@ -74,15 +74,19 @@ class HotPathAllocationTest {
             store.flush();
             assertEquals(1_300_000, store.writtenSequence());
             long alone = costWithoutWriter(temporary.resolve("alone"), payload);
-            System.out.println("append of " + PAYLOAD_BYTES + " bytes, one thread: " + alone + " ns; with the writer running: "
-                    + withWriterNs + " ns (waits=" + store.stats().waits() + ")");
+            System.out.println(
+                    "append of " + PAYLOAD_BYTES + " bytes, one thread: " + alone + " ns; with the writer running: "
+                            + withWriterNs + " ns (waits=" + store.stats().waits() + ")");
         }
     }
 
     private static long costWithoutWriter(Path where, MemorySegment payload) {
         WriterGate gate = new WriterGate();
-        JournalSettings settings =
-                Place.in(where).settings().ringBytes(1 << 24).diskReserveBytes(8 << 20).build();
+        JournalSettings settings = Place.in(where)
+                .settings()
+                .ringBytes(1 << 24)
+                .diskReserveBytes(8 << 20)
+                .build();
         try (JournalStore store = JournalStore.open(settings, gate)) {
             append(store, payload, 1);
             gate.awaitStall();

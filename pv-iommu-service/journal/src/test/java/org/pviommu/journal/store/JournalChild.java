@@ -42,8 +42,7 @@ final class JournalChild {
                 .build();
         JournalStore store = JournalStore.open(settings);
         System.out.println(store.openReport());
-        try (FileChannel channel =
-                FileChannel.open(acknowledged, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+        try (FileChannel channel = FileChannel.open(acknowledged, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
             MemorySegment slots =
                     channel.map(FileChannel.MapMode.READ_WRITE, 0, (long) threads * SLOT_BYTES, Arena.global());
             for (int t = 1; t < threads; t++) {

@@ -127,7 +127,7 @@ class JournalReaderTest {
                 }
             });
             assertFalse(e instanceof JournalDamagedException, e.toString());
-            assertTrue(e.getMessage().contains("deleted"), e.getMessage());
+            assertTrue(e.toString().contains("deleted"), e.getMessage());
         }
     }
 

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.abort;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -186,7 +187,8 @@ class JournalStoreTest {
     @Test
     void E15_clockThatGoesBackDoesNotMatter() {
         AtomicLong clock = new AtomicLong(System.currentTimeMillis());
-        JournalSettings.Builder settings = place.settings().clockMillis(clock::get).segmentBytes(60_000);
+        JournalSettings.Builder settings =
+                place.settings().clockMillis(clock::get).segmentBytes(60_000);
         long number = 0;
         long[] steps = {0, -3_600_000, 86_400_000, -40L * 365 * 86_400_000, Long.MIN_VALUE / 2, 50_000};
         for (long step : steps) {
@@ -214,8 +216,8 @@ class JournalStoreTest {
     @Test
     void shouldKeepTheTimeOfAppending() {
         AtomicLong clock = new AtomicLong(1_000);
-        try (JournalStore store =
-                JournalStore.open(place.settings().clockMillis(clock::getAndIncrement).build())) {
+        try (JournalStore store = JournalStore.open(
+                place.settings().clockMillis(clock::getAndIncrement).build())) {
             Records.append(store, 1, 3);
         }
         List<Long> times = Records.readAll(place.directory()).stream()
@@ -230,7 +232,7 @@ class JournalStoreTest {
     void E16_secondInstanceIsRefused() {
         try (JournalStore store = place.open()) {
             JournalLockedException e = assertThrows(JournalLockedException.class, place::open);
-            assertTrue(e.getMessage().contains(place.directory().toString()), e.getMessage());
+            assertTrue(e.toString().contains(place.directory().toString()), e.getMessage());
             // The refused one must not have loosened the lock of the first.
             assertThrows(JournalLockedException.class, place::open);
             Records.append(store, 1, 10);
@@ -243,13 +245,19 @@ class JournalStoreTest {
         try (JournalStore store = place.open()) {
             Records.append(store, 1, 10);
             Path file = place.directory().resolve(DirectoryLock.NAME);
-            String python = "import fcntl,sys\nf=open(sys.argv[1],'r+')\ntry:\n fcntl.lockf(f,fcntl.LOCK_EX|fcntl.LOCK_NB)\n"
-                    + "except OSError: sys.exit(9)\n";
+            String python = """
+                    import fcntl, sys
+                    f = open(sys.argv[1], 'r+')
+                    try:
+                        fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    except OSError:
+                        sys.exit(9)
+                    """;
             Process process;
             try {
                 process = new ProcessBuilder("python3", "-c", python, file.toString()).start();
             } catch (IOException e) {
-                org.junit.jupiter.api.Assumptions.abort("skipped: no python3 to be the other process");
+                abort("skipped: no python3 to be the other process");
                 return;
             }
             assertEquals(9, process.waitFor(), "the lock is seen by another process");
@@ -323,13 +331,24 @@ class JournalStoreTest {
 
     @Test
     void shouldRefuseSettingsThatCannotBe() {
-        assertThrows(IllegalArgumentException.class, () -> place.settings().ringBytes(100_000).build());
-        assertThrows(IllegalArgumentException.class, () -> place.settings().ringBytes(1 << 13).build());
-        assertThrows(IllegalArgumentException.class, () -> place.settings().highWaterBytes(1 << 16).build());
-        assertThrows(IllegalArgumentException.class, () -> place.settings().diskReserveBytes(1000).build());
-        assertThrows(IllegalArgumentException.class, () -> place.settings().syncInterval(Duration.ZERO).build());
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> place.settings().ringBytes(100_000).build());
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> place.settings().ringBytes(1 << 13).build());
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> place.settings().highWaterBytes(1 << 16).build());
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> place.settings().diskReserveBytes(1000).build());
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> place.settings().syncInterval(Duration.ZERO).build());
         IllegalArgumentException e = assertThrows(
-                IllegalArgumentException.class, () -> place.settings().segmentBytes(0).build());
+                IllegalArgumentException.class,
+                () -> place.settings().segmentBytes(0).build());
         assertEquals("segmentBytes=0 min=1 max=1073741824", e.getMessage());
     }
 }

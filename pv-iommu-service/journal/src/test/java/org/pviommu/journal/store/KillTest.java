@@ -51,10 +51,14 @@ class KillTest {
                 .forEach(command::add);
         command.addAll(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m"));
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), JournalChild.class.getName()));
-        command.addAll(List.of(place.directory().toString(), place.ringDirectory().toString()));
+        command.addAll(
+                List.of(place.directory().toString(), place.ringDirectory().toString()));
         command.addAll(List.of(acknowledged.toString(), String.valueOf(THREADS), String.valueOf(life)));
         File log = temporary.resolve("child.log").toFile();
-        return new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log).start();
+        return new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(log)
+                .start();
     }
 
     private long[] acknowledgements() throws Exception {
@@ -161,8 +165,8 @@ class KillTest {
             drained += report.drainedRecords();
             abandoned += report.abandonedClaims();
         }
-        System.out.println("kills=" + effective + " records drained from the ring=" + drained
-                + " abandoned claims=" + abandoned + " seed=" + seed);
+        System.out.println("kills=" + effective + " records drained from the ring=" + drained + " abandoned claims="
+                + abandoned + " seed=" + seed);
         assertTrue(drained > 0, "no kill ever left anything in the ring: this proves nothing");
     }
 
@@ -201,7 +205,8 @@ class KillTest {
         boolean locked = true;
         while (locked) {
             assertTrue(System.nanoTime() - deadlineNs < 0, "the child still holds the lock");
-            try (DirectoryLock ignored = DirectoryLock.acquire(place.directory())) {
+            try {
+                DirectoryLock.acquire(place.directory()).close();
                 locked = false;
             } catch (JournalLockedException e) {
                 Thread.sleep(5);

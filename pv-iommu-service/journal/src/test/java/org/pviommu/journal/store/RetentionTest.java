@@ -46,7 +46,9 @@ class RetentionTest {
             store.flush();
             assertTrue(store.stats().bytes() <= 4 * SEGMENT_BYTES, store.stats().toString());
         }
-        assertTrue(place.messages().toString().contains("deleted segment="), place.messages().toString());
+        assertTrue(
+                place.messages().toString().contains("deleted segment="),
+                place.messages().toString());
         VerifyReport report = JournalVerifier.verify(place.directory());
         assertTrue(report.ok(), report.toString());
         assertTrue(report.firstSequence() > 1000, report.toString());

@@ -29,7 +29,8 @@ class StalledWriterTest {
     }
 
     private JournalStore open() {
-        return JournalStore.open(place.settings().reserveWait(Duration.ofMillis(20)).build(), gate);
+        return JournalStore.open(
+                place.settings().reserveWait(Duration.ofMillis(20)).build(), gate);
     }
 
     private static int fill(JournalStore store, boolean removal) {
@@ -86,7 +87,8 @@ class StalledWriterTest {
 
     @Test
     void shouldWaitForTheWriterAboveTheHighWaterMark() throws Exception {
-        JournalSettings settings = place.settings().reserveWait(Duration.ofSeconds(60)).build();
+        JournalSettings settings =
+                place.settings().reserveWait(Duration.ofSeconds(60)).build();
         try (JournalStore store = JournalStore.open(settings, gate)) {
             long fitting = settings.highWaterBytes() / JournalRing.costBytes(1, PAYLOAD_BYTES);
             for (long i = 0; i < fitting; i++) {
@@ -107,7 +109,8 @@ class StalledWriterTest {
 
     @Test
     void shouldNotWaitForWhatCanNeverFit() {
-        JournalSettings settings = place.settings().reserveWait(Duration.ofDays(1)).build();
+        JournalSettings settings =
+                place.settings().reserveWait(Duration.ofDays(1)).build();
         try (JournalStore store = JournalStore.open(settings, gate)) {
             assertFalse(store.reserve(1, settings.highWaterBytes(), false));
             gate.open();
