@@ -38,7 +38,8 @@ final class ChronicleSegment implements AutoCloseable {
 
     static {
         // In case the command line did not say so: no usage figures, no banner, no threads that watch or shrink our
-        // files.
+        // files, no native library in the home directory (it would only pin threads to processors).
+        System.setProperty("jna.nounpack", "true");
         System.setProperty("chronicle.analytics.disable", "true");
         System.setProperty("chronicle.announcer.disable", "true");
         System.setProperty("chronicle.disk.monitor.disable", "true");

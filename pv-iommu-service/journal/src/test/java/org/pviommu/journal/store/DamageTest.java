@@ -253,7 +253,7 @@ class DamageTest {
         JournalDamagedException e = assertThrows(JournalDamagedException.class, crashed::open);
 
         assertEquals(RECORDS, e.sequence());
-        assertTrue(e.getMessage().contains("had been written up to sequence=" + RECORDS), e.getMessage());
+        assertTrue(e.toString().contains("had been written up to sequence=" + RECORDS), e.getMessage());
     }
 
     @Test
@@ -301,7 +301,7 @@ class DamageTest {
         JournalDamagedException e = assertThrows(JournalDamagedException.class, crashed::open);
 
         assertEquals(1, e.sequence());
-        assertTrue(e.getMessage().contains("missing"), e.getMessage());
+        assertTrue(e.toString().contains("missing"), e.getMessage());
     }
 
     @Test
@@ -356,7 +356,7 @@ class DamageTest {
 
         JournalDamagedException e = assertThrows(JournalDamagedException.class, crashed::open);
 
-        assertTrue(e.getMessage().contains("version=2 known=1"), e.getMessage());
+        assertTrue(e.toString().contains("version=2 known=1"), e.getMessage());
     }
 
     @ParameterizedTest

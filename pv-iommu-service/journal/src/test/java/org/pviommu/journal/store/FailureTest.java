@@ -41,7 +41,7 @@ class FailureTest {
         assertFalse(store.reserve(1, 1, false));
         if (store.writtenSequence() < last) {
             JournalException e = assertThrows(JournalException.class, store::flush);
-            assertTrue(e.getMessage().contains("FAILED"), e.getMessage());
+            assertTrue(e.toString().contains("FAILED"), e.getMessage());
         }
         store.close();
 

@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,7 +27,7 @@ class FullDiskTest {
         return new Place(
                 disk.resolve("journal"),
                 Files.createDirectories(temporary.resolve("ring")),
-                java.util.Collections.synchronizedList(new java.util.ArrayList<>()));
+                Collections.synchronizedList(new ArrayList<>()));
     }
 
     private static void awaitState(JournalStore store, StoreState state) {
@@ -115,7 +117,7 @@ class FullDiskTest {
                 accepted = appendUntilRefused(store, appendUntilFull(store, 0));
             }
             JournalException e = assertThrows(JournalException.class, place::open);
-            assertTrue(e.getMessage().contains("space"), e.getMessage());
+            assertTrue(e.toString().contains("space"), e.getMessage());
 
             disk.free();
             try (JournalStore store = place.open()) {
@@ -137,7 +139,7 @@ class FullDiskTest {
 
             JournalException e = assertThrows(JournalException.class, place::open);
 
-            assertTrue(e.getMessage().contains(place.directory().toString()), e.getMessage());
+            assertTrue(e.toString().contains(place.directory().toString()), e.getMessage());
             disk.free();
             try (JournalStore store = place.open()) {
                 Records.append(store, 1, 10);
@@ -149,8 +151,8 @@ class FullDiskTest {
     @Test
     void shouldRefuseToStartWithoutSpaceForTheRing() throws Exception {
         Path mountPoint = temporary.resolve("disk");
-        try (SmallDisk ignored = new SmallDisk(mountPoint, 1 << 20)) {
-            Place place = new Place(temporary.resolve("journal"), mountPoint, new java.util.ArrayList<>());
+        try (SmallDisk disk = new SmallDisk(mountPoint, 1 << 20)) {
+            Place place = new Place(temporary.resolve("journal"), disk.mountPoint(), new ArrayList<>());
             JournalSettings settings = place.settings()
                     .ringBytes(1 << 22)
                     .diskReserveBytes(4 << 20)
@@ -158,7 +160,7 @@ class FullDiskTest {
 
             JournalException e = assertThrows(JournalException.class, () -> JournalStore.open(settings));
 
-            assertTrue(e.getMessage().contains("No space"), e.getMessage());
+            assertTrue(e.toString().contains("No space"), e.getMessage());
         }
     }
 
@@ -174,8 +176,8 @@ class FullDiskTest {
 
             JournalException e = assertThrows(JournalException.class, place::open);
 
-            assertTrue(e.getMessage().contains(place.directory().toString()), e.getMessage());
-            assertTrue(e.getMessage().contains("Read-only file system"), e.getMessage());
+            assertTrue(e.toString().contains(place.directory().toString()), e.getMessage());
+            assertTrue(e.toString().contains("Read-only file system"), e.getMessage());
             Records.assertHolds(place.directory(), 10);
         }
     }

@@ -6,14 +6,17 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import org.agrona.concurrent.UnsafeBuffer;
@@ -140,7 +143,7 @@ class JournalRingTest {
         IllegalStateException e =
                 assertThrows(IllegalStateException.class, () -> ring.append(1, Records.segment(new byte[11]), 11));
 
-        assertTrue(e.getMessage().contains("neededBytes=" + JournalRing.costBytes(1, 11)), e.getMessage());
+        assertTrue(e.toString().contains("neededBytes=" + JournalRing.costBytes(1, 11)), e.getMessage());
         assertEquals(0, ring.lastSequence(), "no number was used up");
     }
 
@@ -175,7 +178,7 @@ class JournalRingTest {
     void shouldGiveTheNumberOfAFailedAppendToAnAbandonedRecord() {
         append(10);
         MemorySegment gone;
-        try (java.lang.foreign.Arena arena = java.lang.foreign.Arena.ofConfined()) {
+        try (Arena arena = Arena.ofConfined()) {
             gone = arena.allocate(100);
         }
         assertTrue(ring.reserve(JournalRing.costBytes(1, 100), ring.usableBytes()));
@@ -243,7 +246,7 @@ class JournalRingTest {
             append(100);
         }
         UnsafeBuffer buffer = new UnsafeBuffer(file.view());
-        long recordBytes = buffer.getInt(0) + 7 & -8;
+        long recordBytes = (buffer.getInt(0) + 7L) & -8L;
         // Two records are in the queue, and the zeroing stopped in the middle of the first one.
         file.consumed(2, 2 * recordBytes);
         buffer.setMemory(0, 50, (byte) 0);
@@ -294,7 +297,7 @@ class JournalRingTest {
 
     private void flip(long bit) throws Exception {
         try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
-            java.nio.ByteBuffer one = java.nio.ByteBuffer.allocate(1);
+            ByteBuffer one = ByteBuffer.allocate(1);
             channel.read(one, bit / 8);
             one.put(0, (byte) (one.get(0) ^ 1 << (bit % 8))).rewind();
             channel.write(one, bit / 8);
@@ -306,7 +309,7 @@ class JournalRingTest {
         JournalDamagedException e =
                 assertThrows(JournalDamagedException.class, () -> RingFile.open(path, JournalId.random()));
 
-        assertTrue(e.getMessage().contains(path.toString()), e.getMessage());
+        assertTrue(e.toString().contains(path.toString()), e.getMessage());
     }
 
     @Test
@@ -331,7 +334,7 @@ class JournalRingTest {
         int each = 20_000;
         long[] lastOfThread = new long[threads];
         List<Thread> all = new ArrayList<>();
-        List<Throwable> failures = java.util.Collections.synchronizedList(new ArrayList<>());
+        List<Throwable> failures = Collections.synchronizedList(new ArrayList<>());
         long[] count = {0};
         RingDrain drain = new RingDrain(ring, 0, (sequence, time, kind, memory, offset, length) -> {
             assertEquals(++count[0], sequence);

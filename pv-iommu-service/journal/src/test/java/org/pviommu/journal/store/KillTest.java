@@ -205,7 +205,8 @@ class KillTest {
         boolean locked = true;
         while (locked) {
             assertTrue(System.nanoTime() - deadlineNs < 0, "the child still holds the lock");
-            try (DirectoryLock ignored = DirectoryLock.acquire(place.directory())) {
+            try {
+                DirectoryLock.acquire(place.directory()).close();
                 locked = false;
             } catch (JournalLockedException e) {
                 Thread.sleep(5);

@@ -9,6 +9,7 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -24,8 +25,7 @@ record Place(Path directory, Path ringDirectory, List<String> messages) {
     static Place in(Path temporary) {
         try {
             Path ring = Files.createDirectories(temporary.resolve("ring"));
-            return new Place(
-                    temporary.resolve("journal"), ring, java.util.Collections.synchronizedList(new ArrayList<>()));
+            return new Place(temporary.resolve("journal"), ring, Collections.synchronizedList(new ArrayList<>()));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -3,6 +3,7 @@ package org.pviommu.journal.store;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -14,14 +15,14 @@ final class SmallDisk implements AutoCloseable {
 
     private final Path mountPoint;
 
-    SmallDisk(Path mountPoint, long sizeBytes) throws Exception {
+    SmallDisk(Path mountPoint, long sizeBytes) throws IOException {
         assumeTrue("root".equals(System.getProperty("user.name")), "skipped: mounting a small file system needs root");
         this.mountPoint = Files.createDirectories(mountPoint);
         int exit = run("mount", "-t", "tmpfs", "-o", "size=" + sizeBytes, "none", mountPoint.toString());
         assumeTrue(exit == 0, "skipped: this root may not mount a file system");
     }
 
-    void makeReadOnly() throws Exception {
+    void makeReadOnly() throws IOException {
         int exit = run("mount", "-o", "remount,ro", mountPoint.toString());
         if (exit != 0) {
             throw new IOException("remount exit=" + exit);
@@ -56,12 +57,21 @@ final class SmallDisk implements AutoCloseable {
         return mountPoint.resolve("ballast");
     }
 
-    private static int run(String... command) throws Exception {
-        return new ProcessBuilder(command).redirectErrorStream(true).start().waitFor();
+    private static int run(String... command) throws IOException {
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        try {
+            return process.waitFor();
+        } catch (InterruptedException e) {
+            throw new InterruptedIOException(command[0]);
+        }
+    }
+
+    Path mountPoint() {
+        return mountPoint;
     }
 
     @Override
-    public void close() throws Exception {
+    public void close() throws IOException {
         run("umount", "-l", mountPoint.toString());
     }
 }
