@@ -341,17 +341,20 @@ public final class Engine implements AutoCloseable {
         first.locked(() -> (first == a ? b : a).locked(action));
     }
 
-    /** The dead, and those who hold frames of the dead: what is behind their mappings has not outlived the service. */
+    /**
+     * The dead, and those who hold frames of the dead: what is behind their mappings has not outlived the service. Who goes takes
+     * those along who hold frames of it.
+     */
     synchronized void forgetTheDead() {
-        for (Guest dead : guests()) {
-            if (!dead.isAlive()) {
-                guests.values().stream()
-                        .filter(other -> other.isAlive() && other.holdsFramesOf(dead))
-                        .toList()
-                        .forEach(other -> discard(other));
-                discard(dead);
-            }
+        List<Guest> gone = new ArrayList<>();
+        guests.values().stream().filter(guest -> !guest.isAlive()).forEach(gone::add);
+        for (int i = 0; i < gone.size(); i++) { // grows by those who go along
+            Guest owner = gone.get(i);
+            guests.values().stream()
+                    .filter(other -> !gone.contains(other) && other.holdsFramesOf(owner))
+                    .forEach(gone::add);
         }
+        gone.forEach(this::discard);
     }
 
     private void discard(Guest guest) {

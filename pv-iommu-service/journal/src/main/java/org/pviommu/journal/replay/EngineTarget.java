@@ -119,10 +119,6 @@ final class EngineTarget implements ReplayTarget {
             return refused(last, guestId, e);
         }
         log.requireAllSeen();
-        if (!answers.allGiven()) {
-            throw DifferenceException.at(
-                    last, "the host IOMMU or the table pool was asked less often", "fewer questions");
-        }
         return true;
     }
 

@@ -6,7 +6,10 @@ import org.jspecify.annotations.Nullable;
 import org.pviommu.engine.OutsideEvents;
 import org.pviommu.journal.record.OutsideEvent;
 
-/** What the outside answered during the call that is being replayed, by the number of the question. */
+/**
+ * What the outside answered during the call that is being replayed, by the number of the question. An answer that is not asked for
+ * is missing in what the replay records.
+ */
 final class RecordedAnswers {
     private final Questions host = new Questions();
     private final Questions tables = new Questions();
@@ -26,11 +29,6 @@ final class RecordedAnswers {
     /** Whether the next table page is not to be had. */
     boolean refusesTablePage() {
         return tables.next() != null;
-    }
-
-    /** Whether each recorded answer was asked for. */
-    boolean allGiven() {
-        return host.allGiven() && tables.allGiven();
     }
 
     private static final class Questions {
@@ -63,10 +61,6 @@ final class RecordedAnswers {
                 index++;
             }
             return event;
-        }
-
-        boolean allGiven() {
-            return index == events.size();
         }
     }
 }
