@@ -75,6 +75,12 @@ public final class Engine implements AutoCloseable {
         return guest;
     }
 
+    private Change.GuestAdded added(Guest guest, boolean admitted) {
+        HostCapabilities found = host.capabilities();
+        return new Change.GuestAdded(
+                found.lastBfn(), found.cutsMappings(), guest.policy(), guest.endpoints(), admitted);
+    }
+
     /**
      * Lets a guest in that was there before the service was started anew, as it was then. Recorded as its return.
      *
@@ -171,14 +177,14 @@ public final class Engine implements AutoCloseable {
             if (result != 0) {
                 if (!guest.tearDown(false, false)) {
                     remember(guest);
-                    guest.changed(new Change.GuestAdded(host.capabilities(), guest.policy(), guest.endpoints(), false));
+                    guest.changed(added(guest, false));
                 }
                 throw hostRefused(
                         "endpoint=0x" + Integer.toHexString(endpoint.endpointId()) + " not attached", -result);
             }
         }
         remember(guest);
-        guest.changed(new Change.GuestAdded(host.capabilities(), guest.policy(), guest.endpoints(), true));
+        guest.changed(added(guest, true));
     }
 
     /**

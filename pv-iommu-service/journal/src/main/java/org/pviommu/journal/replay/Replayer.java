@@ -11,7 +11,6 @@ import org.jspecify.annotations.Nullable;
 import org.pviommu.engine.BatchLog;
 import org.pviommu.engine.Change;
 import org.pviommu.engine.Engine;
-import org.pviommu.engine.HostCapabilities;
 import org.pviommu.journal.record.BadRecordException;
 import org.pviommu.journal.record.JournalRecord;
 import org.pviommu.journal.record.RecordDecoder;
@@ -156,8 +155,7 @@ public final class Replayer implements AutoCloseable {
             if (change.change() instanceof Change.GuestAdded added) {
                 came.put(record.guestId(), lastSequence);
                 if (!started && firstSequence > 1) {
-                    HostCapabilities host = added.host();
-                    restart(new JournalRecord.ServiceStart(host.lastBfn(), host.cutsMappings(), ""));
+                    restart(new JournalRecord.ServiceStart(added.lastBfn(), added.cutsMappings(), ""));
                 }
             } else if (change.change() instanceof Change.GuestRemoved removed && removed.done()) {
                 return came.remove(record.guestId()) == null && firstSequence > 1;

@@ -13,7 +13,6 @@ import org.pviommu.engine.Change;
 import org.pviommu.engine.EndpointDescriptor;
 import org.pviommu.engine.FileIdentity;
 import org.pviommu.engine.GuestPolicy;
-import org.pviommu.engine.HostCapabilities;
 import org.pviommu.engine.OutsideEvents;
 import org.pviommu.engine.SliceRecord;
 import org.pviommu.journal.record.GuestState;
@@ -22,7 +21,6 @@ import org.pviommu.journal.record.OutsideEvent;
 import org.pviommu.journal.record.Run;
 
 class DescribeTest {
-    private static final HostCapabilities HOST = new HostCapabilities("recorded", 0xffff_ffffL, 4096, true);
 
     private static final GuestState STATE = new GuestState(0xabcL, 5, 2);
 
@@ -139,10 +137,10 @@ class DescribeTest {
         GuestPolicy policy = GuestPolicy.permissive();
         assertDescribed(
                 "guest=7 came, endpoints=[0xffffffff]" + rest,
-                change(new Change.GuestAdded(HOST, policy, List.of(endpoint), true)));
+                change(new Change.GuestAdded(0xffff_ffffL, true, policy, List.of(endpoint), true)));
         assertDescribed(
                 "guest=7 was refused by the host IOMMU, endpoints=[]" + rest,
-                change(new Change.GuestAdded(HOST, policy, List.of(), false)));
+                change(new Change.GuestAdded(0xffff_ffffL, true, policy, List.of(), false)));
         assertDescribed("guest=7 is gone" + rest, change(new Change.GuestRemoved(false, true)));
         assertDescribed(
                 "guest=7 is dead, its frames stay held by grantees" + rest,
