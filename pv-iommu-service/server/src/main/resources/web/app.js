@@ -3,6 +3,7 @@
 const RUNS_SHOWN = 1024;
 const FAULTS_SHOWN = 12;
 const REFRESH_MS = 1000;
+const TAIL_SHOWN = 40;
 
 const get = async (path) => {
   const answer = await fetch(path, { signal: AbortSignal.timeout(5000) });
@@ -95,8 +96,8 @@ const showSpaces = async () => {
 
 const showGuests = async () => {
   const guests = (await get("/api/v1/guests")).guests;
-  table("guests", ["guest", "memory", "mapped", "held", "calls", "operations", "refused"], guests.map((guest) => [
-    String(guest.id), guest.counters.registeredFrames, guest.counters.mappedFrames, guest.counters.heldFrames,
+  table("guests", ["guest", "state", "memory", "mapped", "held", "calls", "operations", "refused"], guests.map((guest) => [
+    String(guest.id), guest.state, guest.counters.registeredFrames, guest.counters.mappedFrames, guest.counters.heldFrames,
     guest.counters.calls, guest.counters.operations, guest.counters.failures]), "no guest is connected");
 };
 
@@ -124,10 +125,43 @@ const showStats = async () => {
   return stats;
 };
 
+const showJournal = async () => {
+  const journal = await get("/api/v1/journal");
+  const waiting = journal.waiting.length ? ", waiting for guests " + journal.waiting.join(", ") : "";
+  const behind = journal.lastSequence - journal.syncedSequence;
+  document.getElementById("journal").textContent = journal.state === "off" ? "nothing is recorded"
+    : journal.state + ", last record " + journal.lastSequence.toLocaleString("en") + ", not yet on the disk "
+      + behind.toLocaleString("en") + ", ring "
+      + (journal.ringOccupiedBytes / journal.ringBytes * 100).toFixed(1) + " % full" + waiting;
+};
+
+const addToTail = (number, text, className) => {
+  const tail = document.getElementById("tail");
+  const row = element("tr", undefined, className);
+  row.append(cell("td", number), cell("td", text));
+  tail.prepend(row);
+  while (tail.childElementCount > TAIL_SHOWN) tail.lastElementChild.remove();
+};
+
+// The browser comes back by itself when the stream breaks; what happened meanwhile is in the journal, not here.
+const follow = () => {
+  const stream = new EventSource("/api/v1/events");
+  const show = (className) => (event) => {
+    const record = JSON.parse(event.data);
+    addToTail(String(record.sequence), record.text || record.access + " of " + record.endpoint + " at " + record.iova
+      + " was refused", className);
+  };
+  stream.addEventListener("record", show(""));
+  stream.addEventListener("fault", show("fault"));
+  stream.addEventListener("missed", (event) => addToTail("…", JSON.parse(event.data).missed.toLocaleString("en")
+    + " records were too fast to show", "empty"));
+};
+
 const refresh = async () => {
   const state = document.getElementById("state");
   try {
-    const [stats] = await Promise.all([showStats(), showSpaces(), showGuests(), showEndpoints(), showGrants()]);
+    const [stats] = await Promise.all([showStats(), showSpaces(), showGuests(), showEndpoints(), showGrants(),
+      showJournal()]);
     state.textContent = "up " + stats.uptimeSeconds + " s, backend " + stats.backend + ", guests " + stats.guests;
     state.className = "";
   } catch (failure) {
@@ -141,3 +175,4 @@ for (const how of document.querySelectorAll("[data-curl]")) {
   how.textContent = "curl -s " + location.origin + how.dataset.curl;
 }
 refresh();
+follow();

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.core.StreamReadFeature;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -72,16 +73,20 @@ public final class Json {
         return list;
     }
 
-    /** Writes an object of strings, numbers and booleans on one line, keys in the map's order. */
+    /** Writes an object on one line: strings, numbers, booleans, nulls, maps, lists and records; keys in their order. */
     public static String write(Map<String, ? extends @Nullable Object> object) {
+        return text(object);
+    }
+
+    /** Writes a record as an object of its components. */
+    public static String write(Record object) {
+        return text(object);
+    }
+
+    private static String text(Object object) {
         StringWriter out = new StringWriter();
         try (JsonGenerator generator = FACTORY.createGenerator(out)) {
-            generator.writeStartObject();
-            for (Map.Entry<String, ? extends @Nullable Object> entry : object.entrySet()) {
-                generator.writeFieldName(entry.getKey());
-                writeValue(generator, entry.getValue());
-            }
-            generator.writeEndObject();
+            writeValue(generator, object);
         } catch (IOException impossible) {
             throw new UncheckedIOException(impossible);
         }
@@ -94,7 +99,37 @@ public final class Json {
             case Long number -> generator.writeNumber(number);
             case Integer number -> generator.writeNumber(number);
             case Boolean flag -> generator.writeBoolean(flag);
+            case Map<?, ?> map -> writeObject(generator, map);
+            case Record object -> writeObject(generator, components(object));
+            case List<?> list -> {
+                generator.writeStartArray();
+                for (Object element : list) {
+                    writeValue(generator, element);
+                }
+                generator.writeEndArray();
+            }
             default -> generator.writeString(value.toString());
         }
+    }
+
+    private static void writeObject(JsonGenerator generator, Map<?, ?> map) throws IOException {
+        generator.writeStartObject();
+        for (Map.Entry<?, ?> entry : map.entrySet()) {
+            generator.writeFieldName(String.valueOf(entry.getKey()));
+            writeValue(generator, entry.getValue());
+        }
+        generator.writeEndObject();
+    }
+
+    private static Map<String, @Nullable Object> components(Record object) {
+        Map<String, @Nullable Object> components = new LinkedHashMap<>();
+        for (RecordComponent component : object.getClass().getRecordComponents()) {
+            try {
+                components.put(component.getName(), component.getAccessor().invoke(object));
+            } catch (ReflectiveOperationException notPublic) {
+                throw new IllegalArgumentException(object.getClass() + " cannot be written", notPublic);
+            }
+        }
+        return components;
     }
 }

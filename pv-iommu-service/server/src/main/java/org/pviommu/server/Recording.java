@@ -23,10 +23,12 @@ public final class Recording implements HostIommu.FaultListener, AutoCloseable {
 
     private final @Nullable Journal journal;
     private final @Nullable Recovery recovery;
+    private final Path directory;
 
-    private Recording(@Nullable Journal journal, @Nullable Recovery recovery) {
+    private Recording(@Nullable Journal journal, @Nullable Recovery recovery, Path directory) {
         this.journal = journal;
         this.recovery = recovery;
+        this.directory = directory;
     }
 
     /**
@@ -38,7 +40,7 @@ public final class Recording implements HostIommu.FaultListener, AutoCloseable {
      */
     static Recording open(JournalConfig config, Path directory, HostCapabilities host) {
         if (!config.enabled()) {
-            return new Recording(null, null);
+            return new Recording(null, null, directory);
         }
         Path configured = config.directory();
         Path place = configured == null ? directory : configured.toAbsolutePath();
@@ -52,7 +54,7 @@ public final class Recording implements HostIommu.FaultListener, AutoCloseable {
             journal.store().flush();
             Recovery recovery = recover(journal, place, Journal.start(host, Version.SERVICE));
             tell(journal.store().openReport(), recovery);
-            return new Recording(journal, recovery);
+            return new Recording(journal, recovery, place);
         } catch (JournalException refused) {
             if (journal != null) {
                 journal.close();
@@ -87,6 +89,11 @@ public final class Recording implements HostIommu.FaultListener, AutoCloseable {
     /** The journal, or null when nothing is recorded. */
     public @Nullable Journal journal() {
         return journal;
+    }
+
+    /** Where the journal is; nothing need be there when nothing is recorded. */
+    public Path directory() {
+        return directory;
     }
 
     /** The guests of before, or null when nothing is recorded. */

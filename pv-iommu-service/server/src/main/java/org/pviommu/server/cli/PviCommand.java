@@ -2,6 +2,9 @@ package org.pviommu.server.cli;
 
 import java.io.PrintWriter;
 import org.jspecify.annotations.Nullable;
+import org.pviommu.journal.record.BadRecordException;
+import org.pviommu.journal.store.JournalDamagedException;
+import org.pviommu.journal.store.JournalException;
 import org.pviommu.server.StartException;
 import org.pviommu.server.Version;
 import org.pviommu.server.config.ConfigException;
@@ -31,6 +34,8 @@ import picocli.CommandLine.Spec;
             LookupCommand.class,
             TranslateCommand.class,
             DmaCommand.class,
+            JournalCommand.class,
+            ReplayCommand.class,
             StatsCommand.class,
             VersionCommand.class
         },
@@ -41,6 +46,8 @@ import picocli.CommandLine.Spec;
             "  pvi guest list --run-dir /tmp/pvi            who is connected",
             "  pvi space dump 1 --run-dir /tmp/pvi          what guest 1 has mapped",
             "  pvi dma read 0001:00:01.0 0x1000 16 -o json  let its device read",
+            "  pvi journal cat -n 20 --run-dir /tmp/pvi     what happened last; also after the service has stopped",
+            "  pvi replay --run-dir /tmp/pvi                run the journal again and compare",
             "",
             "Exit codes: 0 done, 1 refused by the service, 2 usage, 3 no service reachable."
         })
@@ -76,9 +83,15 @@ public final class PviCommand implements Runnable {
             err.flush();
             return ExitCode.REFUSED;
         }
-        err.println("pvi: " + failure.getMessage());
+        err.println("pvi: " + message(failure));
         err.flush();
         return code;
+    }
+
+    private static String message(Exception failure) {
+        return failure instanceof JournalDamagedException damaged
+                ? JournalPlace.damage(damaged.file(), damaged.sequence(), String.valueOf(damaged.getMessage()))
+                : String.valueOf(failure.getMessage());
     }
 
     private static @Nullable Integer exitCode(Exception failure) {
@@ -87,6 +100,8 @@ public final class PviCommand implements Runnable {
             case ConfigException operators -> ExitCode.USAGE;
             case RunDirectoryException operators -> ExitCode.REFUSED;
             case StartException operators -> ExitCode.REFUSED;
+            case JournalException damagedOrMissing -> ExitCode.REFUSED;
+            case BadRecordException damaged -> ExitCode.REFUSED;
             default -> null;
         };
     }

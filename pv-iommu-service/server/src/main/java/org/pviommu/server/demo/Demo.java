@@ -98,6 +98,8 @@ public final class Demo {
             guestAtWork(guest, rest);
             deviceAtWork(guest, rest);
             everybodyAgrees(rest, runDir);
+            checks.step("7. The journal says the same as the service");
+            new JournalProof(checks, out, children, options.home().resolve("pvi"), runDir).prove(rest);
             if (options.keep()) {
                 tellHowToReach(rest, runDir);
             } else {
@@ -218,7 +220,7 @@ public final class Demo {
     /** A guest that dies without a word, and a service that is told to stop. */
     private void theEnd(GuestProcess guest, RestClient rest, ServiceProcess service, Path runDir)
             throws InterruptedException {
-        checks.step("7. The guest is killed, then the service is stopped");
+        checks.step("8. The guest is killed, then the service is stopped");
         guest.kill();
         String left = guestsAfterDeath(rest);
         checks.check("a killed guest is torn down", left.isEmpty(), "guests=" + left);
@@ -249,6 +251,7 @@ public final class Demo {
         checks.note("page:  " + rest.baseUrl() + "/");
         checks.note("REST:  curl -s " + rest.baseUrl() + "/api/v1/guests");
         checks.note("CLI:   ./pvi space dump " + Layout.GUEST + " --run-dir " + runDir);
+        checks.note("journal: ./pvi journal cat -n 20 -f --run-dir " + runDir);
         checks.note("DMA:   ./pvi dma read " + Layout.ENDPOINT + " 0x1000 64 --run-dir " + runDir);
     }
 

@@ -1,5 +1,6 @@
 package org.pviommu.server.rest;
 
+import io.micronaut.http.HttpRequest;
 import io.micronaut.http.HttpStatus;
 import io.micronaut.http.annotation.Body;
 import io.micronaut.http.annotation.Controller;
@@ -30,10 +31,12 @@ class GrantController {
 
     private final Grants grants;
     private final Lookup lookup;
+    private final Operator operator;
 
-    GrantController(IommuService service, Lookup lookup) {
+    GrantController(IommuService service, Lookup lookup, Operator operator) {
         this.grants = service.grants();
         this.lookup = lookup;
+        this.operator = operator;
     }
 
     /** All grants, by grantee and frame. */
@@ -62,21 +65,21 @@ class GrantController {
      *
      * @param id id of the owner, decimal
      * @param request which frames, and to whom
+     * @param http the request itself
      */
     @Post("/guests/{id}/grants")
     @Status(HttpStatus.CREATED)
-    GrantView give(String id, @Body GrantRequest request) {
+    GrantView give(String id, @Body GrantRequest request, HttpRequest<?> http) {
         Guest owner = lookup.guest(id);
         Guest grantee = lookup.guest(required("grantee", request.grantee()));
         long firstMfn = frame("firstMfn", request.firstMfn());
         long pages = required("pages", request.pages());
         long granteeFirstMfn = frame("granteeFirstMfn", request.granteeFirstMfn());
         int access = access(required("access", request.access()));
-        try {
-            grants.give(owner.id(), firstMfn, pages, grantee.id(), granteeFirstMfn, access);
-        } catch (EngineException refused) {
-            throw refusal(refused, owner, grantee);
-        }
+        operator.change(
+                http,
+                () -> grants.give(owner.id(), firstMfn, pages, grantee.id(), granteeFirstMfn, access),
+                refused -> refusal(refused, owner, grantee));
         return Views.grant(new Grant(owner.id(), firstMfn, pages, grantee.id(), granteeFirstMfn, access, false, 0));
     }
 
@@ -85,17 +88,15 @@ class GrantController {
      *
      * @param id id of the owner, decimal
      * @param request which grant
+     * @param http the request itself
      */
     @Post("/guests/{id}/grants/revoke")
-    GuestGrants revoke(String id, @Body RevokeRequest request) {
+    GuestGrants revoke(String id, @Body RevokeRequest request, HttpRequest<?> http) {
         Guest owner = lookup.guest(id);
         int grantee = lookup.guest(required("grantee", request.grantee())).id();
         long granteeFirstMfn = frame("granteeFirstMfn", request.granteeFirstMfn());
-        try {
-            grants.revoke(owner.id(), grantee, granteeFirstMfn, Boolean.TRUE.equals(request.force()));
-        } catch (EngineException refused) {
-            throw Refusal.of(refused);
-        }
+        boolean force = Boolean.TRUE.equals(request.force());
+        operator.change(http, () -> grants.revoke(owner.id(), grantee, granteeFirstMfn, force), Refusal::of);
         return ofGuest(owner.id()); // not by looking it up: one that had left is gone now
     }
 

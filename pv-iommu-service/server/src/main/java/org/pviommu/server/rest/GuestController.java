@@ -4,9 +4,14 @@ import io.micronaut.http.annotation.Controller;
 import io.micronaut.http.annotation.Get;
 import io.micronaut.scheduling.TaskExecutors;
 import io.micronaut.scheduling.annotation.ExecuteOn;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.pviommu.engine.Guest;
+import org.pviommu.journal.Recovery;
 import org.pviommu.server.IommuService;
 
-/** Guests that are connected. */
+/** Guests that are connected, and those that are waited for after a restart. */
 @Controller("/api/v1/guests")
 @ExecuteOn(TaskExecutors.BLOCKING)
 class GuestController {
@@ -18,11 +23,18 @@ class GuestController {
         this.lookup = lookup;
     }
 
-    /** All guests that are connected, by id. */
+    /** All guests that are connected or waited for, by id. */
     @Get
     GuestList guests() {
-        return new GuestList(
-                service.engine().guests().stream().map(Views::guest).toList());
+        Map<Integer, GuestView> views = new TreeMap<>();
+        waiting().forEach(guest -> views.put(guest.id(), Views.waiting(guest)));
+        service.engine().guests().forEach(guest -> views.put(guest.id(), Views.guest(guest)));
+        return new GuestList(List.copyOf(views.values()));
+    }
+
+    private List<Guest> waiting() {
+        Recovery recovery = service.recording().recovery();
+        return recovery == null ? List.of() : recovery.waiting();
     }
 
     /**
@@ -32,6 +44,11 @@ class GuestController {
      */
     @Get("/{id}")
     GuestView guest(String id) {
-        return Views.guest(lookup.guest(id));
+        int number = Refusal.canonicalId("guest", id, Integer.MAX_VALUE);
+        Recovery recovery = service.recording().recovery();
+        Guest before = recovery == null ? null : recovery.before(number);
+        return before == null || service.engine().guest(number) != null
+                ? Views.guest(lookup.guest(number))
+                : Views.waiting(before);
     }
 }

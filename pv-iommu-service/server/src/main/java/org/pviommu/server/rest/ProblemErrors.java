@@ -20,12 +20,16 @@ final class ProblemErrors implements ErrorResponseProcessor<Problem> {
     @Override
     public MutableHttpResponse<Problem> processResponse(ErrorContext context, MutableHttpResponse<?> response) {
         HttpStatus status = response.status();
-        return response.body(of(status, detail(context, status))).contentType(MediaType.APPLICATION_JSON_PROBLEM_TYPE);
+        Refused ours = context.getRootCause().orElse(null) instanceof Refused refused ? refused : null;
+        Problem problem = ours == null
+                ? of(status, detail(context, status))
+                : new Problem(TYPE, status.getReason(), status.getCode(), ours.detail(), ours.journalIndex());
+        return response.body(problem).contentType(MediaType.APPLICATION_JSON_PROBLEM_TYPE);
     }
 
     /** A problem whose kind is told by the status alone. */
     static Problem of(HttpStatus status, String detail) {
-        return new Problem(TYPE, status.getReason(), status.getCode(), detail);
+        return new Problem(TYPE, status.getReason(), status.getCode(), detail, null);
     }
 
     private static String detail(ErrorContext context, HttpStatus status) {

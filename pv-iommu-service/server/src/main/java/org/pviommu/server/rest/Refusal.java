@@ -8,6 +8,9 @@ import org.pviommu.server.Text;
 
 /** Makes the errors that are the client's fault. Their messages go to the client: values and limits, nothing else. */
 final class Refusal {
+    /** How the engine ends the message of a refusal that is not the client's fault, but the journal's. */
+    private static final String NO_ROOM = "the journal has no room";
+
     private Refusal() {}
 
     static HttpStatusException badRequest(String detail) {
@@ -24,8 +27,16 @@ final class Refusal {
         return new HttpStatusException(HttpStatus.UNPROCESSABLE_ENTITY, detail);
     }
 
+    /** Later it may work: the service cannot do it now, through no fault of the client. */
+    static Refused unavailable(String detail) {
+        return new Refused(HttpStatus.SERVICE_UNAVAILABLE, detail, null);
+    }
+
     static HttpStatusException of(EngineException refused) {
         String detail = String.valueOf(refused.getMessage());
+        if (detail.endsWith(NO_ROOM)) {
+            return unavailable(detail);
+        }
         return switch (refused.kind()) {
             case INVALID -> unprocessable(detail);
             case NOT_FOUND -> notFound(detail);

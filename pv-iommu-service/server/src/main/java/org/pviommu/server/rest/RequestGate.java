@@ -11,10 +11,6 @@ import io.micronaut.http.MutableHttpResponse;
 import io.micronaut.http.annotation.RequestFilter;
 import io.micronaut.http.annotation.ResponseFilter;
 import io.micronaut.http.annotation.ServerFilter;
-import io.micronaut.http.server.netty.NettyHttpRequest;
-import io.netty.channel.Channel;
-import java.net.SocketAddress;
-import java.net.UnixDomainSocketAddress;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -47,7 +43,7 @@ final class RequestGate {
                     HttpStatus.MISDIRECTED_REQUEST,
                     "Host=" + Text.quote(String.join(",", hosts)) + " known: localhost, 127.0.0.1, [::1]");
         }
-        if (!READING.contains(request.getMethod()) && !cameOverUnixSocket(request) && !hasToken(request)) {
+        if (!READING.contains(request.getMethod()) && !Peer.cameOverUnixSocket(request) && !hasToken(request)) {
             return refuse(
                             HttpStatus.UNAUTHORIZED,
                             "method=" + Text.quote(request.getMethodName())
@@ -76,19 +72,6 @@ final class RequestGate {
     private boolean hasToken(HttpRequest<?> request) {
         List<String> values = request.getHeaders().getAll(HttpHeaders.AUTHORIZATION);
         return values.size() == 1 && token.isIn(values.getFirst());
-    }
-
-    /**
-     * Asks the channel, because asking the request for its remote address fails on a Unix socket. Anything that is not
-     * known to be one counts as TCP.
-     */
-    private static boolean cameOverUnixSocket(HttpRequest<?> request) {
-        if (!(request instanceof NettyHttpRequest<?> netty)) {
-            return false;
-        }
-        Channel channel = netty.getChannelHandlerContext().channel();
-        SocketAddress local = channel.localAddress();
-        return local instanceof UnixDomainSocketAddress;
     }
 
     private static String withoutPort(String host) {

@@ -23,13 +23,25 @@ final class Views {
 
     private Views() {}
 
+    /** A guest of this start of the service. */
     static GuestView guest(Guest guest) {
+        return guest(guest, guest.isAlive() ? "running" : "leaving");
+    }
+
+    /** A guest of before, as the journal left it. */
+    static GuestView waiting(Guest before) {
+        return guest(before, "waiting");
+    }
+
+    private static GuestView guest(Guest guest, String state) {
         return new GuestView(
                 guest.id(),
+                state,
                 guest.policy().enabled(),
                 guest.policy().permitted(),
                 guest.regions().stream().map(Views::region).toList(),
                 endpointIds(guest),
+                Text.hex(guest.digest()),
                 counters(guest.stats()));
     }
 
@@ -143,7 +155,7 @@ final class Views {
         return faults.stream().map(Views::fault).toList();
     }
 
-    private static FaultView fault(FaultLog.Fault fault) {
+    static FaultView fault(FaultLog.Fault fault) {
         return new FaultView(
                 fault.sequence(),
                 EndpointId.format(fault.endpoint()),
