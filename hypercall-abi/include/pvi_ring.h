@@ -4,8 +4,8 @@
  * the hypercalls of xen/pv_iommu.h.
  *
  * Two channels. A Unix socket (AF_UNIX, SOCK_SEQPACKET: one message is one
- * packet) carries set-up, memory and grants; its life is the guest's life. Calls go
- * through slots in shared memory, with an eventfd per slot and direction for
+ * packet) carries set-up, memory and grants; its life is the guest's life, unless
+ * it ends because the service does: then the guest may come back. Calls go through slots in shared memory, with an eventfd per slot and direction for
  * whoever sleeps.
  *
  * Everything is little-endian, naturally aligned, without implicit padding.
@@ -47,12 +47,22 @@
 #define PVI_MSG_REPLY 5             /* service to guest, no fd */
 #define PVI_MSG_GRANT 6             /* guest to service, no fd */
 #define PVI_MSG_REVOKE 7            /* guest to service, no fd */
+#define PVI_MSG_RESUME 8            /* guest to service, no fd */
 
 /* What every message begins with. 8 bytes. */
 struct pvi_msg_header {
     uint32_t type; /* PVI_MSG_* */
     uint32_t size; /* whole message in bytes; equals the length of the packet */
 };
+
+/*
+ * flags of HELLO: the guest was there before the service died or was stopped,
+ * and wants to go on with what it had mapped. After WELCOME it registers the
+ * memory that it had and sends RESUME; before that no call is served.
+ * -ENOENT (2): nobody of that number is waited for; the guest starts anew,
+ * without this flag. Without it, a guest that is waited for is forgotten.
+ */
+#define PVI_HELLO_RESUME 0x1
 
 /* First message of a guest. 32 bytes. */
 struct pvi_msg_hello {
@@ -62,7 +72,7 @@ struct pvi_msg_hello {
     uint16_t version_max;
     uint32_t guest_id; /* as which guest it wants to act; -EBUSY (16) if that guest is connected */
     uint32_t nr_slots; /* slots wanted, 1..PVI_RING_MAX_SLOTS; usually one per virtual CPU */
-    uint32_t flags;    /* 0 */
+    uint32_t flags;    /* PVI_HELLO_RESUME or 0; other bits are 0 */
     uint32_t reserved;
 };
 
@@ -138,6 +148,23 @@ struct pvi_msg_revoke {
     uint32_t flags; /* PVI_REVOKE_FORCE or 0; other bits are 0 */
 };
 
+/*
+ * The memory is registered: give me back what I had, and serve my calls. After
+ * a HELLO with PVI_HELLO_RESUME only, where REGISTER_MEMORY merely collects, and
+ * the other memory and grant messages are refused with -EINVAL. 16 bytes.
+ *
+ * -EINVAL (22): other memory than before; the text names what differs. More
+ *               memory can be registered, and RESUME sent again
+ * -EBUSY (16):  the guest whose frames this one maps is not back: send it again
+ * -ENOENT (2):  the guest is not waited for any more. The connection ends
+ * -ENOSPC (28), -EIO (5): the service or the host IOMMU cannot carry out again
+ *               what was mapped. It is lost, and the connection ends
+ */
+struct pvi_msg_resume {
+    struct pvi_msg_header header;
+    uint64_t reserved;
+};
+
 #define PVI_REPLY_TEXT_BYTES 240
 
 /* Answer. 256 bytes. */
@@ -209,6 +236,7 @@ PVI_RING_SIZE_IS(pvi_msg_register_memory, 40);
 PVI_RING_SIZE_IS(pvi_msg_unregister_memory, 24);
 PVI_RING_SIZE_IS(pvi_msg_grant, 48);
 PVI_RING_SIZE_IS(pvi_msg_revoke, 24);
+PVI_RING_SIZE_IS(pvi_msg_resume, 16);
 PVI_RING_SIZE_IS(pvi_msg_reply, 256);
 PVI_RING_SIZE_IS(pvi_ring_header, PVI_RING_HEADER_BYTES);
 PVI_RING_SIZE_IS(pvi_slot, PVI_SLOT_BYTES);

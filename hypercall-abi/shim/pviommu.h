@@ -35,8 +35,10 @@ extern "C" {
  * they cannot be mistaken for an answer of the service.
  *
  * PVIOMMU_GONE: the service closed the connection or died, or broke the
- * protocol. Whether the call was executed is not known, and the service tears
- * the guest down. Every later call on the handle returns the same.
+ * protocol. Whether the call was executed is not known: after a reconnect,
+ * IOMMUOP_lookup_page tells, element by element; each has happened as a whole
+ * or not at all. Every later call on the handle returns the same, until
+ * pviommu_reconnect() succeeds.
  */
 #define PVIOMMU_GONE (-108) /* ESHUTDOWN of Linux */
 
@@ -58,6 +60,24 @@ struct pviommu;
  */
 int pviommu_connect(const char *path, uint32_t guest_id, uint32_t nr_slots, struct pviommu **handle);
 
+/*
+ * Goes on after PVIOMMU_GONE: waits until the service answers on the same
+ * path, shows it the same memory, and asks for what the guest had mapped;
+ * calls then work again, from all threads, on the same slots. What it had is
+ * what the journal of the service has, which is at least everything that was
+ * answered. Grants and address spaces are part of it.
+ *
+ * timeout_ms 0 is one attempt, negative waits for ever. Other threads' calls
+ * wait meanwhile. 0; -ETIMEDOUT when the service is not back in time, -EBUSY
+ * when another guest, whose frames this one maps, is not; -EISCONN when
+ * nothing is wrong with the connection; or final: -ENOENT when the service
+ * waits for no such guest (it keeps no journal, or has torn the guest down:
+ * close, and connect as a new one), -EINVAL for other memory, -EPERM, -EIO,
+ * -ENOSPC as the service answers. A register or unregister whose answer was
+ * lost has happened or not, as for calls; pviommu_guest_address() tells.
+ */
+int pviommu_reconnect(struct pviommu *handle, int timeout_ms);
+
 /* Ends the guest: the service removes everything that it mapped. No other call may be under way. NULL is allowed. */
 void pviommu_close(struct pviommu *handle);
 
@@ -73,7 +93,8 @@ void pviommu_set_spin_iterations(struct pviommu *handle, uint32_t iterations);
 /*
  * Gives the guest memory: mfns [first_mfn, first_mfn + nr_pages - 1] are the
  * bytes of `memfd` from fd_offset on. The memfd is sealed F_SEAL_SHRINK and
- * open for reading and writing; it can be closed afterwards. `mapping` is
+ * open for reading and writing; it can be closed afterwards (one descriptor is
+ * kept for pviommu_reconnect()). `mapping` is
  * where the caller has mapped the same bytes, by which pointers are turned
  * into guest addresses; NULL if only guest addresses will be used.
  * 0; what the service answered; -ENOSPC beyond PVIOMMU_MAX_REGIONS; -EINVAL

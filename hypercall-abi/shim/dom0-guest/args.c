@@ -41,6 +41,12 @@ static const char help_text[] =
     "  --bad-batch           send operations and calls that must fail; check each status\n"
     "  --load-ops N          unmap and map N operations: pages of a batch swap their frames and\n"
     "                        swap them back; N is rounded up to whole rounds of four calls\n"
+    "  --batches N           after that, work: map and unmap N batches of --batch pages in bfns\n"
+    "                        behind the memory; ends with what is mapped then\n"
+    "  --seconds N           the same until so many seconds are over\n"
+    "  --log FILE            write what the work asks for before each call, and what was answered\n"
+    "                        after it (docs/guest-side.md)\n"
+    "  --reconnect SECONDS   work on when the service dies and is back within this time\n"
     "  --interactive         obey line commands from stdin; 'help' lists them\n"
     "  --check-page RANGE    at the end: these frames must still hold the --fill pattern\n"
     "  --leave               do not unmap before the end (the service does it)\n"
@@ -78,6 +84,10 @@ enum option_id {
     OPT_CHECK_PAGE,
     OPT_LEAVE,
     OPT_JSON,
+    OPT_BATCHES,
+    OPT_SECONDS,
+    OPT_LOG,
+    OPT_RECONNECT,
     OPT_HELP,
 };
 
@@ -102,6 +112,10 @@ static const struct option long_options[] = {
     {"check-page", required_argument, NULL, OPT_CHECK_PAGE},
     {"leave", no_argument, NULL, OPT_LEAVE},
     {"json", no_argument, NULL, OPT_JSON},
+    {"batches", required_argument, NULL, OPT_BATCHES},
+    {"seconds", required_argument, NULL, OPT_SECONDS},
+    {"log", required_argument, NULL, OPT_LOG},
+    {"reconnect", required_argument, NULL, OPT_RECONNECT},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -177,6 +191,16 @@ static bool set_value(int id, const char *text, struct options *options) {
         return parse_u32(text, UINT32_MAX, &options->endpoint);
     case OPT_LOAD_OPS:
         return parse_number(text, UINT64_MAX / 2, &options->load_operations);
+    case OPT_BATCHES:
+        return parse_number(text, UINT64_MAX, &options->batches) && options->batches > 0;
+    case OPT_SECONDS:
+        return parse_number(text, UINT32_MAX, &options->seconds) && options->seconds > 0;
+    case OPT_LOG:
+        options->log = text;
+        return true;
+    case OPT_RECONNECT:
+        options->reconnect = true;
+        return parse_u32(text, 1000000, &options->reconnect_seconds);
     case OPT_CHECK_PAGE:
         return parse_range(text, &options->check_page);
     default:
@@ -191,6 +215,15 @@ static void set_defaults(struct options *options) {
     options->batch = 128;
     options->pattern = PATTERN_DEFAULT;
     options->map = true;
+}
+
+/* Frames for one batch besides the arrays, and bus frames for all windows behind the memory. */
+static bool has_room_for_work(const struct options *options) {
+    uint64_t nr_pages = options->memory_bytes / PAGE_BYTES;
+    uint64_t windows = (uint64_t)WORK_WINDOWS * options->batch;
+    uint64_t array_pages = (options->batch * sizeof(struct iommu_map_op) + PAGE_BYTES - 1) / PAGE_BYTES;
+
+    return nr_pages >= options->batch + array_pages + 2 && options->first_mfn + nr_pages + windows < 1ULL << 51;
 }
 
 /* What no single option can tell. A sentence, or NULL. */
@@ -210,6 +243,10 @@ static const char *check_together(const struct options *options) {
     if (options->endpoint_set && !options->patterns) return "--endpoint needs --patterns";
     if (options->patterns && options->memory_bytes < PATTERNS_MIN_PAGES * PAGE_BYTES)
         return "--memory is too small for --patterns: 2M at least";
+    if ((options->log || options->reconnect) && !options->batches && !options->seconds)
+        return "--log and --reconnect need the work of --batches or --seconds";
+    if ((options->batches || options->seconds) && !has_room_for_work(options))
+        return "--memory is too small for --batch, or --first-mfn too large, to work with";
     if (!options->map && (options->load_operations || options->bad_batch))
         return "--load-ops and --bad-batch need the map that --no-map leaves out";
     return NULL;

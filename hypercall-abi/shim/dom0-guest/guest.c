@@ -158,3 +158,15 @@ long guest_call_at(struct guest *guest, unsigned int cmd, uint64_t address, unsi
 long guest_call(struct guest *guest, unsigned int cmd, uint32_t count) {
     return guest_call_at(guest, cmd, guest->ops_address, count);
 }
+
+bool guest_reconnect(struct guest *guest) {
+    uint32_t seconds = guest->options->reconnect_seconds;
+    int error = pviommu_reconnect(guest->service, (int)seconds * 1000);
+
+    if (error) {
+        fprintf(stderr, "dom0-guest: cannot go on: %s\n", pviommu_last_error());
+        return false;
+    }
+    guest->lost = false;
+    return true;
+}

@@ -55,6 +55,11 @@ struct options {
     bool interactive;
     bool leave;
     bool json;
+    uint64_t batches; /* of the work; 0: no limit, or no work */
+    uint64_t seconds;
+    const char *log;
+    bool reconnect;
+    uint32_t reconnect_seconds;
 };
 
 enum args_result { ARGS_RUN, ARGS_HELP, ARGS_WRONG };
@@ -130,6 +135,9 @@ void guest_set_op(struct guest *guest, uint32_t index, uint64_t bfn, uint64_t mf
 long guest_call(struct guest *guest, unsigned int cmd, uint32_t count);
 long guest_call_at(struct guest *guest, unsigned int cmd, uint64_t address, unsigned int count);
 
+/* After the service died or was stopped: goes on with the next one. False, with a sentence on stderr, if that cannot be. */
+bool guest_reconnect(struct guest *guest);
+
 /* report.c: progress for people on stderr; with --json one object per line on stdout. */
 struct phase {
     const char *name;
@@ -157,6 +165,13 @@ uint64_t phase_fill(struct guest *guest);
 uint64_t phase_check(struct guest *guest);
 /* A timed call on ops[0..count-1] that must return 0 and leave the expected statuses. */
 void run_batch(struct guest *guest, struct phase *phase, unsigned int cmd, uint32_t count);
+
+/* work.c: batches for as long as told, over deaths of the service, with a log. */
+#define WORK_WINDOWS 7
+uint64_t phase_work(struct guest *guest);
+/* First frame of the stretch that batch number `number` maps; `frames` of them to choose from, at least `batch`. */
+uint64_t work_first_frame(uint64_t number, uint64_t frames, uint32_t batch);
+uint32_t work_window(uint64_t number);
 
 /* bad_batch.c */
 uint64_t phase_bad_batch(struct guest *guest);

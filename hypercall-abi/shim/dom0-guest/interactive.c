@@ -268,6 +268,18 @@ static void run_revoke(struct guest *guest, char **words, int n) {
     print_answer(guest, "revoke", pviommu_revoke(guest->service, (uint32_t)grantee, mfn, n > 2));
 }
 
+/* Waits for the next service after this one's end, at most so many milliseconds. */
+static void run_reconnect(struct guest *guest, char **words, int n) {
+    uint64_t timeout_ms;
+    int error;
+
+    (void)n;
+    if (!number(words[0], 1000000, &timeout_ms)) return;
+    error = pviommu_reconnect(guest->service, (int)timeout_ms);
+    if (!error) guest->lost = false;
+    print_answer(guest, "reconnect", error);
+}
+
 static void run_help(struct guest *guest, char **words, int n);
 
 static const struct command commands[] = {
@@ -281,6 +293,7 @@ static const struct command commands[] = {
     {"call", "CMD GUEST_ADDRESS COUNT", 3, 3, run_call},
     {"grant", "MFN PAGES GRANTEE GRANTEE_MFN r|rw", 5, 5, run_grant},
     {"revoke", "GRANTEE GRANTEE_MFN [force]", 2, 3, run_revoke},
+    {"reconnect", "MILLISECONDS", 1, 1, run_reconnect},
     {"help", "", 0, 0, run_help},
     {"quit", "", 0, 0, NULL},
 };

@@ -29,6 +29,7 @@ static uint64_t run_phases(struct guest *guest) {
     if (options->map && !guest->lost) failed += phase_map(guest);
     if (options->bad_batch && !guest->lost) failed += phase_bad_batch(guest);
     if (options->load_operations && !guest->lost) failed += phase_load(guest);
+    if ((options->batches || options->seconds) && !guest->lost) failed += phase_work(guest);
     if (options->interactive && !guest->lost) interactive(guest, stdin);
     if (options->check_page.set) failed += phase_check(guest);
     /* After line commands only their author knows what is mapped. */

@@ -2,7 +2,7 @@
 /* A connection: set-up, memory, calls. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <stdbool.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,26 +16,6 @@
 
 /* An answer on the socket that takes longer than this will not come. */
 #define ANSWER_TIMEOUT_S 30
-
-struct vcpu {
-    pthread_mutex_t lock; /* held for a whole call */
-    struct slot slot;
-};
-
-struct pviommu {
-    uint64_t serial; /* tells handles apart where a pointer might have been reused */
-    int socket;
-    uint32_t nr_slots;
-    uint32_t spin_iterations; /* atomic */
-    uint32_t gone;            /* atomic; never cleared */
-    uint32_t next_slot;       /* atomic; the slot that the next new thread claims */
-    struct pvi_ring_header *ring;
-    size_t ring_bytes;
-    pthread_mutex_t request_lock; /* one request and its answer at a time */
-    pthread_rwlock_t regions_lock;
-    struct regions regions;
-    struct vcpu vcpus[PVI_RING_MAX_SLOTS];
-};
 
 static uint64_t last_serial;
 static struct pviommu *default_handle;
@@ -97,16 +77,17 @@ static void set_up_slots(struct pviommu *handle, struct packet *packet) {
     packet->nr_fds = 1;
 }
 
-static int say_hello(struct pviommu *handle, uint32_t guest_id, uint32_t nr_slots) {
+static int say_hello(struct pviommu *handle, uint32_t nr_slots, uint32_t flags, bool *answered) {
     struct pvi_msg_hello hello;
     struct pvi_msg_welcome welcome;
     struct packet packet;
     int error;
 
-    message_hello(&hello, guest_id, nr_slots);
+    message_hello(&hello, handle->guest_id, nr_slots, flags);
     error = packet_send(handle->socket, &hello, sizeof hello, -1);
     if (!error) error = packet_receive(handle->socket, &packet);
     if (error) return error;
+    *answered = true;
     error = message_check_welcome(&packet, &hello, &welcome);
     if (!error) error = map_ring(handle, packet.fds[0], &welcome);
     if (!error) {
@@ -118,35 +99,49 @@ static int say_hello(struct pviommu *handle, uint32_t guest_id, uint32_t nr_slot
     return error;
 }
 
-static struct pviommu *new_handle(void) {
+static struct pviommu *new_handle(const char *path, uint32_t guest_id) {
     struct pviommu *handle = calloc(1, sizeof *handle);
     unsigned int i;
 
     if (!handle) return NULL;
+    handle->path = strdup(path);
+    if (!handle->path) {
+        free(handle);
+        return NULL;
+    }
     handle->serial = __atomic_add_fetch(&last_serial, 1, __ATOMIC_RELAXED);
+    handle->guest_id = guest_id;
     pthread_mutex_init(&handle->request_lock, NULL);
     pthread_rwlock_init(&handle->regions_lock, NULL);
     for (i = 0; i < PVI_RING_MAX_SLOTS; i++) pthread_mutex_init(&handle->vcpus[i].lock, NULL);
     return handle;
 }
 
-int pviommu_connect(const char *path, uint32_t guest_id, uint32_t nr_slots, struct pviommu **handle) {
-    struct pviommu *made;
+int client_connect(const char *path, uint32_t guest_id, uint32_t nr_slots, uint32_t flags, struct pviommu **handle,
+                   bool *answered) {
+    struct pviommu *made = new_handle(path, guest_id);
     int error;
 
     *handle = NULL;
-    if (nr_slots < 1 || nr_slots > PVI_RING_MAX_SLOTS)
-        return set_error(-EINVAL, "nr_slots=%u max=%u", nr_slots, PVI_RING_MAX_SLOTS);
-    made = new_handle();
+    *answered = false;
     if (!made) return set_error(-ENOMEM, "no memory for a handle");
     made->socket = open_socket(path);
-    error = made->socket < 0 ? made->socket : say_hello(made, guest_id, nr_slots);
+    error = made->socket < 0 ? made->socket : say_hello(made, nr_slots, flags, answered);
     if (error) {
         pviommu_close(made);
         return error;
     }
     *handle = made;
     return 0;
+}
+
+int pviommu_connect(const char *path, uint32_t guest_id, uint32_t nr_slots, struct pviommu **handle) {
+    bool answered;
+
+    *handle = NULL;
+    if (nr_slots < 1 || nr_slots > PVI_RING_MAX_SLOTS)
+        return set_error(-EINVAL, "nr_slots=%u max=%u", nr_slots, PVI_RING_MAX_SLOTS);
+    return client_connect(path, guest_id, nr_slots, 0, handle, &answered);
 }
 
 void pviommu_close(struct pviommu *handle) {
@@ -160,10 +155,12 @@ void pviommu_close(struct pviommu *handle) {
         close(handle->vcpus[i].slot.kick_fd);
         close(handle->vcpus[i].slot.done_fd);
     }
+    for (i = 0; i < handle->regions.count; i++) close(handle->regions.entries[i].memfd);
     if (handle->ring) munmap(handle->ring, handle->ring_bytes);
     for (i = 0; i < PVI_RING_MAX_SLOTS; i++) pthread_mutex_destroy(&handle->vcpus[i].lock);
     pthread_rwlock_destroy(&handle->regions_lock);
     pthread_mutex_destroy(&handle->request_lock);
+    free(handle->path);
     free(handle);
 }
 
@@ -173,9 +170,10 @@ uint32_t pviommu_nr_slots(const struct pviommu *handle) {
 
 void pviommu_set_spin_iterations(struct pviommu *handle, uint32_t iterations) {
     __atomic_store_n(&handle->spin_iterations, iterations, __ATOMIC_RELAXED);
+    __atomic_store_n(&handle->spin_is_set, 1, __ATOMIC_RELAXED);
 }
 
-static bool is_gone(const struct pviommu *handle) {
+bool client_is_gone(const struct pviommu *handle) {
     return __atomic_load_n(&handle->gone, __ATOMIC_RELAXED) ||
            __atomic_load_n(&handle->ring->service_gone, __ATOMIC_RELAXED);
 }
@@ -184,68 +182,86 @@ static void mark_gone(struct pviommu *handle) {
     __atomic_store_n(&handle->gone, 1, __ATOMIC_RELAXED);
 }
 
-/*
- * Sends a request and waits for its answer; the request lock is held. Where the answer is lost or makes no sense the
- * next one could be taken for it: the connection is given up.
- */
-static int request(struct pviommu *handle, const struct pvi_msg_header *message, int fd) {
+int client_request(struct pviommu *handle, const struct pvi_msg_header *message, int fd, bool *doubtful) {
     struct packet packet;
     int error;
 
-    if (is_gone(handle)) return set_error(PVIOMMU_GONE, "the service has gone");
+    *doubtful = false;
+    if (client_is_gone(handle)) return set_error(PVIOMMU_GONE, "the service has gone");
     error = packet_send(handle->socket, message, message->size, fd);
     if (!error) error = packet_receive(handle->socket, &packet);
     if (error) {
         mark_gone(handle);
+        *doubtful = true;
         return error;
     }
     error = message_check_reply(&packet, message->type);
     packet_close_fds(&packet);
-    if (error == -EPROTO) mark_gone(handle);
+    if (error == -EPROTO) {
+        mark_gone(handle);
+        *doubtful = true;
+    }
     return error;
 }
 
 /* A request that changes nothing here. */
 static int request_alone(struct pviommu *handle, const struct pvi_msg_header *message) {
+    bool doubtful;
     int error;
 
     pthread_mutex_lock(&handle->request_lock);
-    error = request(handle, message, -1);
+    error = client_request(handle, message, -1, &doubtful);
     pthread_mutex_unlock(&handle->request_lock);
     return error;
 }
 
+/* The request lock is held. The region's memfd is kept, unless the answer is no. */
+static int register_region(struct pviommu *handle, struct region *region) {
+    struct pvi_msg_register_memory message;
+    int added;
+    /* Only holders of the request lock change the table, so what fits now fits after the answer. */
+    int error = regions_check(&handle->regions, region);
+
+    if (error) return error;
+    message_register(&message, region->first_mfn, region->nr_pages, region->fd_offset);
+    error = client_request(handle, &message.header, region->memfd, &region->doubtful);
+    if (error && !region->doubtful) return error;
+    pthread_rwlock_wrlock(&handle->regions_lock);
+    added = regions_add(&handle->regions, region);
+    pthread_rwlock_unlock(&handle->regions_lock);
+    return error ? error : added;
+}
+
 int pviommu_register_memory(struct pviommu *handle, int memfd, uint64_t fd_offset, void *mapping, uint64_t first_mfn,
                             uint64_t nr_pages) {
-    struct region region = {.mapping = mapping, .first_mfn = first_mfn, .nr_pages = nr_pages};
-    struct pvi_msg_register_memory message;
+    struct region region = {.mapping = mapping, .first_mfn = first_mfn, .nr_pages = nr_pages, .fd_offset = fd_offset};
     int error;
 
     if (memfd < 0) return set_error(-EBADF, "memfd=%d", memfd);
-    message_register(&message, first_mfn, nr_pages, fd_offset);
+    region.memfd = fcntl(memfd, F_DUPFD_CLOEXEC, 0);
+    if (region.memfd < 0) return set_error(-errno, "cannot keep memfd=%d: %s", memfd, strerror(errno));
     pthread_mutex_lock(&handle->request_lock);
-    /* Only holders of the request lock change the table, so what fits now fits after the answer. */
-    error = regions_check(&handle->regions, &region);
-    if (!error) error = request(handle, &message.header, memfd);
-    if (!error) {
-        pthread_rwlock_wrlock(&handle->regions_lock);
-        error = regions_add(&handle->regions, &region);
-        pthread_rwlock_unlock(&handle->regions_lock);
-    }
+    error = register_region(handle, &region);
+    if (error && !region.doubtful) close(region.memfd);
     pthread_mutex_unlock(&handle->request_lock);
     return error;
 }
 
 int pviommu_unregister_memory(struct pviommu *handle, uint64_t first_mfn, uint64_t nr_pages) {
     struct pvi_msg_unregister_memory message;
+    struct region *region;
+    bool doubtful;
     int error;
 
     message_unregister(&message, first_mfn, nr_pages);
     pthread_mutex_lock(&handle->request_lock);
-    error = request(handle, &message.header, -1);
-    if (!error) {
+    error = client_request(handle, &message.header, -1, &doubtful);
+    region = regions_find(&handle->regions, first_mfn, nr_pages);
+    if (region && doubtful) region->doubtful = true;
+    if (region && !error) {
+        close(region->memfd);
         pthread_rwlock_wrlock(&handle->regions_lock);
-        regions_remove(&handle->regions, first_mfn, nr_pages);
+        regions_remove(&handle->regions, region);
         pthread_rwlock_unlock(&handle->regions_lock);
     }
     pthread_mutex_unlock(&handle->request_lock);
@@ -293,7 +309,7 @@ static int my_slot(struct pviommu *handle) {
 static long call(struct pviommu *handle, struct slot *slot, unsigned int cmd, uint64_t arg, unsigned int count) {
     int64_t result;
 
-    if (is_gone(handle)) return set_error(PVIOMMU_GONE, "the service has gone");
+    if (client_is_gone(handle)) return set_error(PVIOMMU_GONE, "the service has gone");
     slot_submit(slot, cmd, arg, count);
     if (slot_wait(slot, __atomic_load_n(&handle->spin_iterations, __ATOMIC_RELAXED), &result) == 0)
         return (long)result;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The sentence about what went wrong last, for each thread. */
+#define _GNU_SOURCE
 #include <stdarg.h>
 #include <stdio.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages of the set-up socket: what we send, and the checks of what comes back. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
 
@@ -11,13 +12,14 @@ static void begin(struct pvi_msg_header *header, uint32_t type, size_t size) {
     header->size = (uint32_t)size;
 }
 
-void message_hello(struct pvi_msg_hello *message, uint32_t guest_id, uint32_t nr_slots) {
+void message_hello(struct pvi_msg_hello *message, uint32_t guest_id, uint32_t nr_slots, uint32_t flags) {
     begin(&message->header, PVI_MSG_HELLO, sizeof *message);
     message->magic = PVI_RING_MAGIC;
     message->version_min = PVI_RING_VERSION;
     message->version_max = PVI_RING_VERSION;
     message->guest_id = guest_id;
     message->nr_slots = nr_slots;
+    message->flags = flags;
 }
 
 void message_register(struct pvi_msg_register_memory *message, uint64_t first_mfn, uint64_t nr_pages,
@@ -48,6 +50,10 @@ void message_revoke(struct pvi_msg_revoke *message, uint32_t grantee_id, uint64_
     message->grantee_first_mfn = grantee_first_mfn;
     message->grantee_id = grantee_id;
     message->flags = force ? PVI_REVOKE_FORCE : 0;
+}
+
+void message_resume(struct pvi_msg_resume *message) {
+    begin(&message->header, PVI_MSG_RESUME, sizeof *message);
 }
 
 static int check_header(const struct packet *packet, uint32_t type, size_t size) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From pointers of this process to guest addresses. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
@@ -63,16 +64,19 @@ int regions_add(struct regions *regions, const struct region *region) {
     return error;
 }
 
-void regions_remove(struct regions *regions, uint64_t first_mfn, uint64_t nr_pages) {
+struct region *regions_find(struct regions *regions, uint64_t first_mfn, uint64_t nr_pages) {
     unsigned int i;
 
     for (i = 0; i < regions->count; i++) {
         struct region *region = &regions->entries[i];
 
-        if (region->first_mfn != first_mfn || region->nr_pages != nr_pages) continue;
-        *region = regions->entries[--regions->count];
-        return;
+        if (region->first_mfn == first_mfn && region->nr_pages == nr_pages) return region;
     }
+    return NULL;
+}
+
+void regions_remove(struct regions *regions, struct region *region) {
+    *region = regions->entries[--regions->count];
 }
 
 int regions_translate(const struct regions *regions, const void *pointer, uint64_t bytes, uint64_t *address) {

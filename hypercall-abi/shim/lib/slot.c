@@ -13,6 +13,7 @@
  * what the structures shared with another process are made of.
  */
 #define _GNU_SOURCE
+#define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
 #include <unistd.h>

@@ -92,6 +92,8 @@ static void should_take_arguments(void) {
                  ARGS_RUN);
     CHECK(options.fill && options.pattern == PATTERN_DEFAULT && options.spin_set && options.json);
     CHECK(range_has(&options.left_out, 6));
+    CHECK_NUMBER(parse(&options, error, 8, "--socket", "s", "--batches", "9", "--log", "l", "--reconnect", "5"), ARGS_RUN);
+    CHECK(options.batches == 9 && options.reconnect && options.reconnect_seconds == 5 && !options.seconds);
     CHECK_NUMBER(parse(&options, error, 1, "--help"), ARGS_HELP);
 }
 
@@ -119,6 +121,9 @@ static void should_refuse_arguments(void) {
     refuses("--check-page", "1", "--fill");
     refuses("--endpoint", "0x10008", "--endpoint needs --patterns");
     refuses("--endpoint", "0001:00:01.0", "--endpoint: not a valid value");
+    refuses("--log", "file", "need the work");
+    refuses("--reconnect", "5", "need the work");
+    refuses("--batches", "0", "--batches: not a valid value");
     refuses("--no-such", "1", "--no-such");
     refuses("stray", "1", "no option");
 }
@@ -177,6 +182,19 @@ static void should_find_a_changed_byte(void) {
     }
 }
 
+static void should_keep_the_work_inside_the_memory(void) {
+    uint64_t number;
+    unsigned int seen = 0;
+
+    for (number = 1; number <= 1000; number++) {
+        CHECK(work_first_frame(number, 100, 64) <= 100 - 64);
+        CHECK_NUMBER(work_first_frame(number, 64, 64), 0);
+        CHECK(work_window(number) < WORK_WINDOWS);
+        seen |= 1U << work_window(number);
+    }
+    CHECK_NUMBER(seen, (1U << WORK_WINDOWS) - 1);
+}
+
 int main(void) {
     RUN(should_parse_numbers);
     RUN(should_parse_sizes);
@@ -187,5 +205,6 @@ int main(void) {
     RUN(should_give_percentiles);
     RUN(should_keep_percentiles_close);
     RUN(should_find_a_changed_byte);
+    RUN(should_keep_the_work_inside_the_memory);
     return 0;
 }

@@ -26,7 +26,7 @@ static void should_encode_hello(void) {
     struct pvi_msg_hello message;
 
     memset(&message, 0xff, sizeof message);
-    message_hello(&message, 7, 4);
+    message_hello(&message, 7, 4, 0);
     CHECK_NUMBER(u32_at(&message, 0), 1);
     CHECK_NUMBER(u32_at(&message, 4), 32);
     CHECK(memcmp((char *)&message + 8, "PVIR", 4) == 0);
@@ -34,6 +34,20 @@ static void should_encode_hello(void) {
     CHECK_NUMBER(u32_at(&message, 16), 7);
     CHECK_NUMBER(u32_at(&message, 20), 4);
     CHECK_NUMBER(u64_at(&message, 24), 0);
+}
+
+static void should_encode_resume(void) {
+    struct pvi_msg_hello hello;
+    struct pvi_msg_resume message;
+
+    message_hello(&hello, 7, 4, PVI_HELLO_RESUME);
+    CHECK_NUMBER(u32_at(&hello, 24), 1);
+    CHECK_NUMBER(u32_at(&hello, 28), 0);
+    memset(&message, 0xff, sizeof message);
+    message_resume(&message);
+    CHECK_NUMBER(u32_at(&message, 0), 8);
+    CHECK_NUMBER(u32_at(&message, 4), 16);
+    CHECK_NUMBER(u64_at(&message, 8), 0);
 }
 
 static void should_encode_memory_messages(void) {
@@ -113,7 +127,7 @@ static int check_welcome(const struct packet *packet) {
     struct pvi_msg_hello hello;
     struct pvi_msg_welcome welcome;
 
-    message_hello(&hello, 7, 4);
+    message_hello(&hello, 7, 4, 0);
     return message_check_welcome(packet, &hello, &welcome);
 }
 
@@ -233,6 +247,7 @@ static void should_refuse_packets_that_are_too_long(void) {
 
 int main(void) {
     RUN(should_encode_hello);
+    RUN(should_encode_resume);
     RUN(should_encode_memory_messages);
     RUN(should_encode_grant_messages);
     RUN(should_accept_welcome);

@@ -194,6 +194,8 @@ static void print_ring_constants(void) {
     CONSTANT("RingAbi.MSG_REPLY", PVI_MSG_REPLY);
     CONSTANT("RingAbi.MSG_GRANT", PVI_MSG_GRANT);
     CONSTANT("RingAbi.MSG_REVOKE", PVI_MSG_REVOKE);
+    CONSTANT("RingAbi.MSG_RESUME", PVI_MSG_RESUME);
+    CONSTANT("RingAbi.HELLO_RESUME", PVI_HELLO_RESUME);
     CONSTANT("RingAbi.REPLY_TEXT_BYTES", PVI_REPLY_TEXT_BYTES);
     CONSTANT("RingAbi.RING_HEADER_BYTES", PVI_RING_HEADER_BYTES);
     CONSTANT("RingAbi.SLOT_BYTES", PVI_SLOT_BYTES);
@@ -248,6 +250,10 @@ static void print_memory_messages(void) {
     PLACE("RingAbi.UNREGISTER_MEMORY_FIRST_MFN", pvi_msg_unregister_memory, first_mfn);
     PLACE("RingAbi.UNREGISTER_MEMORY_NR_PAGES", pvi_msg_unregister_memory, nr_pages);
     END("RingAbi.UNREGISTER_MEMORY_SIZE", pvi_msg_unregister_memory);
+
+    covered = sizeof(struct pvi_msg_header);
+    PLACE("RingAbi.RESUME_RESERVED", pvi_msg_resume, reserved);
+    END("RingAbi.RESUME_SIZE", pvi_msg_resume);
 
     covered = sizeof(struct pvi_msg_header);
     PLACE("RingAbi.REPLY_REQUEST", pvi_msg_reply, request);

@@ -47,6 +47,8 @@ public final class RingAbi {
     public static final int MSG_GRANT = 6;
     /** Message type: guest to service, no fd. */
     public static final int MSG_REVOKE = 7;
+    /** Message type: guest to service, no fd. */
+    public static final int MSG_RESUME = 8;
 
     /** Bytes of the header that begins every message. */
     public static final int MSG_HEADER_SIZE = 8;
@@ -67,8 +69,10 @@ public final class RingAbi {
     public static final int HELLO_GUEST_ID_OFFSET = HELLO_VERSION_MAX_OFFSET + Short.BYTES;
     /** Offset of u32 slots wanted, 1 to {@link #MAX_SLOTS}. */
     public static final int HELLO_NR_SLOTS_OFFSET = HELLO_GUEST_ID_OFFSET + Integer.BYTES;
-    /** Offset of u32 flags, 0. */
+    /** Offset of u32 {@link #HELLO_RESUME} or 0. */
     public static final int HELLO_FLAGS_OFFSET = HELLO_NR_SLOTS_OFFSET + Integer.BYTES;
+    /** Flag: the guest was there before the service's last start and wants to go on; see {@link #MSG_RESUME}. */
+    public static final int HELLO_RESUME = 0x1;
     /** Offset of u32 reserved, 0. */
     public static final int HELLO_RESERVED_OFFSET = HELLO_FLAGS_OFFSET + Integer.BYTES;
 
@@ -142,6 +146,11 @@ public final class RingAbi {
     public static final int REVOKE_FLAGS_OFFSET = REVOKE_GRANTEE_ID_OFFSET + Integer.BYTES;
     /** Flag: the grantee's mappings of the frames are removed and flushed, too. */
     public static final int REVOKE_FORCE = 0x1;
+
+    /** Bytes of RESUME. */
+    public static final int RESUME_SIZE = 16;
+    /** Offset of u64 reserved, 0. */
+    public static final int RESUME_RESERVED_OFFSET = MSG_HEADER_SIZE;
 
     /** Bytes of REPLY. */
     public static final int REPLY_SIZE = 256;
