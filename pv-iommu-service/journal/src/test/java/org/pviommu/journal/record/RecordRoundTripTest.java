@@ -255,7 +255,8 @@ class RecordRoundTripTest {
                 List.of(all, last));
         GuestPolicy least = new GuestPolicy(false, true, 0, 0, 4, 1, 1, List.of());
 
-        assertKept(new Change.GuestAdded(HOST, 
+        assertKept(new Change.GuestAdded(
+                HOST,
                 policy,
                 List.of(new EndpointDescriptor(-1, 7, regions), new EndpointDescriptor(0, -1, List.of())),
                 true));
