@@ -43,7 +43,7 @@ static const char help_text[] =
     "                        swap them back; N is rounded up to whole rounds of four calls\n"
     "  --batches N           after that, work: map and unmap N batches of --batch pages in bfns\n"
     "                        behind the memory; ends with what is mapped then\n"
-    "  --seconds N           the same until so many seconds are over\n"
+    "  --seconds N           the same until so many seconds are over; SIGUSR1 ends the work, too\n"
     "  --log FILE            write what the work asks for before each call, and what was answered\n"
     "                        after it (docs/guest-side.md)\n"
     "  --reconnect SECONDS   work on when the service dies and is back within this time\n"

@@ -18,11 +18,21 @@
  * frames, so that no two pages are one mapping. An unmap of a window of which
  * only a part is mapped asks for that part; afterwards nothing of it is mapped.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 
 #include "guest.h"
+
+/* SIGUSR1: the batch under way is the last one. */
+static volatile sig_atomic_t told_to_end;
+
+static void end_work(int signal_number) {
+    (void)signal_number;
+    told_to_end = 1;
+}
 
 /* What is in a window, as far as it was answered or looked up. */
 enum window_state { EMPTY, MAPPED, PARTLY };
@@ -226,6 +236,7 @@ static void run(struct work *work) {
 static bool is_over(const struct work *work, uint64_t start_ns) {
     const struct options *options = work->guest->options;
 
+    if (told_to_end) return true;
     if (options->batches && work->number >= options->batches) return true;
     return options->seconds && now_ns() - start_ns >= options->seconds * 1000000000ULL;
 }
@@ -244,6 +255,8 @@ uint64_t phase_work(struct guest *guest) {
     uint64_t start = now_ns();
 
     phase_begin(&work.phase, "work", work.batch);
+    told_to_end = 0;
+    signal(SIGUSR1, end_work);
     if (open_log(&work)) {
         while (!is_over(&work, start) && !guest->lost) {
             choose(&work);

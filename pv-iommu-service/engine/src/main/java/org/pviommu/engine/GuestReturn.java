@@ -26,7 +26,7 @@ final class GuestReturn {
      *
      * @param memories what the guest brought, found the same as before
      * @param grants the frames of other guests that it had
-     * @throws EngineException BUSY when granted frames are not there any more, LIMIT or HOST when they or the host IOMMU refuse
+     * @throws EngineException LIMIT or HOST when the host IOMMU refuses or granted frames are not there any more
      */
     void restore(Map<Long, GuestMemory> memories, List<Grant> grants) {
         restoreRegions(memories);
@@ -88,22 +88,24 @@ final class GuestReturn {
     private void restoreGrant(Grant grant) {
         Guest owner = engine.guest(grant.ownerId());
         if (owner == null) {
-            throw ownerIsMissing(grant);
+            throw framesAreMissing(grant);
         }
         owner.locked(() -> {
             GuestRegion source = owner.regionOf(grant.ownerFirstMfn(), grant.pages());
             if (source == null) {
-                throw ownerIsMissing(grant);
+                throw framesAreMissing(grant);
             }
             guest.addRegion(GuestRegion.granted(
                     grant.granteeFirstMfn(), grant.pages(), source, grant.ownerFirstMfn(), grant.access()));
         });
     }
 
-    private EngineException ownerIsMissing(Grant grant) {
+    /** Not BUSY, which would say that nothing has changed. */
+    private EngineException framesAreMissing(Grant grant) {
         return new EngineException(
-                EngineException.Kind.BUSY,
-                "guest=" + grant.ownerId() + ", whose frames guest=" + guest.id() + " maps, is not back");
+                EngineException.Kind.HOST,
+                "guest=" + grant.ownerId() + " has no frames any more at mfn=" + grant.ownerFirstMfn()
+                        + ", which guest=" + guest.id() + " maps");
     }
 
     private void revokeAgain(Grant grant) {

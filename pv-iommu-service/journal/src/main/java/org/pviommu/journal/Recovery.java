@@ -115,10 +115,54 @@ public final class Recovery implements AutoCloseable {
             return;
         }
         waiting.remove(guestId);
-        for (Grant grant : grants(each -> each.ownerId() == guestId && each.holds() > 0)) {
-            forget(grant.granteeId());
-        }
+        left(guestId);
         Objects.requireNonNull(replayer.engine()).removeGuest(before);
+    }
+
+    /**
+     * The memory of a guest goes, which may have come back before: those who had it mapped and have not come back cannot any more,
+     * and whoever had it without mapping it has it no longer. Recorded.
+     */
+    public synchronized void left(int ownerId) {
+        for (Grant grant : grants(each -> each.ownerId() == ownerId)) {
+            if (grant.holds() > 0) {
+                forget(grant.granteeId());
+            } else if (!grant.revoked()) {
+                revoke(grant);
+            }
+        }
+    }
+
+    /**
+     * A guest that has not come back and may map, or has mapped, frames [firstMfn, firstMfn + pages - 1] of {@code ownerId}; or
+     * null. Until it has come back or is forgotten the owner keeps them.
+     */
+    public @Nullable Integer granteeToCome(int ownerId, long firstMfn, long pages) {
+        return grants(grant -> grant.ownerId() == ownerId
+                        && (grant.holds() > 0 || !grant.revoked())
+                        && waiting.contains(grant.granteeId())
+                        && grant.ownerFirstMfn() < firstMfn + pages
+                        && firstMfn < grant.ownerFirstMfn() + grant.pages())
+                .stream()
+                .map(Grant::granteeId)
+                .findAny()
+                .orElse(null);
+    }
+
+    /** Whether that is a grant of {@code ownerId} to a guest that has not come back. */
+    public boolean isGrantToCome(int ownerId, int granteeId, long granteeFirstMfn) {
+        return waiting.contains(granteeId)
+                && !grants(grant -> grant.ownerId() == ownerId
+                                && grant.granteeId() == granteeId
+                                && grant.granteeFirstMfn() == granteeFirstMfn)
+                        .isEmpty();
+    }
+
+    private void revoke(Grant grant) {
+        Guest grantee = before(grant.granteeId());
+        if (grantee != null) {
+            Objects.requireNonNull(replayer.engine()).revoke(grant.granteeId(), grant.granteeFirstMfn(), false);
+        }
     }
 
     private List<Grant> grants(Predicate<Grant> which) {

@@ -36,7 +36,7 @@ public final class IommuService implements AutoCloseable {
         });
         engine = new Engine(host, recording::logOf, () -> false);
         grants = new Grants(engine, settings::acceptsGrants);
-        ring = Rings.create(settings, ringPath, engine, grants);
+        ring = Rings.create(settings, ringPath, engine, grants, recording.recovery());
     }
 
     /**

@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.pviommu.engine.EndpointDescriptor;
 import org.pviommu.engine.Engine;
 import org.pviommu.engine.GuestPolicy;
+import org.pviommu.journal.Recovery;
 import org.pviommu.server.config.RingPeers;
 import org.pviommu.server.config.ServiceSettings;
 import org.pviommu.server.grants.Grants;
@@ -16,13 +17,15 @@ import org.pviommu.server.ring.RingSettings;
 final class Rings {
     private Rings() {}
 
-    static RingServer create(ServiceSettings settings, Path path, Engine engine, Grants grants) {
+    static RingServer create(
+            ServiceSettings settings, Path path, Engine engine, Grants grants, @Nullable Recovery recovery) {
         RingSettings ring = RingSettings.defaults(path);
         RingPeers peers = settings.ringPeers();
         if (peers != null) {
             ring = ring.withPeers(peers.uids(), peers.gids());
         }
-        return new RingServer(ring, engine, id -> policy(settings, id), id -> endpoints(settings, id), grants);
+        return new RingServer(
+                ring, engine, id -> policy(settings, id), id -> endpoints(settings, id), grants, recovery);
     }
 
     /** Null refuses the guest: ids beyond what a signed int holds, and unnamed ones without a default endpoint. */

@@ -11,6 +11,7 @@ import org.pviommu.engine.GuestFaultException;
 import org.pviommu.engine.GuestMemory;
 import org.pviommu.engine.GuestPolicy;
 import org.pviommu.engine.HypercallExecutor;
+import org.pviommu.journal.Recovery;
 import org.pviommu.natives.Errno;
 import org.pviommu.server.grants.Grants;
 
@@ -21,32 +22,73 @@ import org.pviommu.server.grants.Grants;
  * @param policies what a guest may do; null for a guest that is not known
  * @param endpoints the devices of a known guest
  * @param grants what they may give each other
+ * @param recovery the guests of before the service's start, or null when nothing is remembered
  */
 record EngineSessions(
         Engine engine,
         IntFunction<? extends @Nullable GuestPolicy> policies,
         IntFunction<List<EndpointDescriptor>> endpoints,
-        Grants grants)
+        Grants grants,
+        @Nullable Recovery recovery)
         implements GuestSessions {
 
+    /** What a guest of that number had before the start is forgotten: it says that it is another one. */
     @Override
     public GuestSession open(int guestId) {
-        GuestPolicy policy = policies.apply(guestId);
-        if (policy == null) {
-            throw new RefusedException(
-                    Errno.EPERM, "guest_id=" + Integer.toUnsignedString(guestId) + " is not configured");
+        GuestPolicy policy = policy(guestId);
+        List<EndpointDescriptor> devices = endpoints.apply(guestId);
+        if (recovery != null) {
+            requireNotExpected(recovery, guestId, devices);
+            recovery.forget(guestId);
         }
         try {
-            Guest guest = engine.addGuest(guestId, policy, endpoints.apply(guestId));
-            return session(guest);
+            return session(engine.addGuest(guestId, policy, devices));
         } catch (EngineException e) {
             throw refusal(e);
         }
     }
 
-    private EngineSession session(Guest guest) {
+    private GuestPolicy policy(int guestId) {
+        GuestPolicy policy = policies.apply(guestId);
+        if (policy == null) {
+            throw new RefusedException(
+                    Errno.EPERM, "guest_id=" + Integer.toUnsignedString(guestId) + " is not configured");
+        }
+        return policy;
+    }
+
+    /** A device of a guest that may still come back is not another guest's, whatever was configured since. */
+    private static void requireNotExpected(Recovery recovery, int guestId, List<EndpointDescriptor> devices) {
+        for (Guest before : recovery.waiting()) {
+            for (EndpointDescriptor device : before.endpoints()) {
+                boolean wanted = devices.stream().anyMatch(each -> each.endpointId() == device.endpointId());
+                if (wanted && before.id() != guestId) {
+                    throw new RefusedException(
+                            Errno.EBUSY,
+                            "endpoint=0x" + Integer.toHexString(device.endpointId()) + " belongs to guest="
+                                    + before.id() + ", which has not come back");
+                }
+            }
+        }
+    }
+
+    /** The policy of a guest that comes back is the one it had: what it has mapped fits that one. */
+    @Override
+    public ReturningGuest comeBack(int guestId) {
+        policy(guestId);
+        if (engine.guest(guestId) != null) {
+            throw new RefusedException(Errno.EBUSY, "guest=" + guestId + " is in use");
+        }
+        Guest before = recovery == null ? null : recovery.before(guestId);
+        if (recovery == null || before == null) {
+            throw new RefusedException(Errno.ENOENT, "guest=" + guestId + " is not waited for");
+        }
+        return new EngineReturn(this, recovery, guestId, before.policy().maxMemoryFrames());
+    }
+
+    GuestSession session(Guest guest) {
         try {
-            return new EngineSession(engine, guest, new HypercallExecutor(engine, guest), grants);
+            return new EngineSession(engine, guest, new HypercallExecutor(engine, guest), grants, recovery);
         } catch (RuntimeException e) {
             engine.removeGuest(guest); // No scratch memory for its calls.
             throw e;
@@ -61,7 +103,7 @@ record EngineSessions(
         }
     }
 
-    private static RefusedException refusal(EngineException e) {
+    static RefusedException refusal(EngineException e) {
         int errno = switch (e.kind()) {
             case INVALID -> Errno.EINVAL;
             case EXISTS -> Errno.EEXIST;
@@ -78,13 +120,16 @@ record EngineSessions(
         private final Guest guest;
         private final HypercallExecutor executor;
         private final Grants grants;
+        private final @Nullable Recovery recovery;
         private boolean kept;
 
-        EngineSession(Engine engine, Guest guest, HypercallExecutor executor, Grants grants) {
+        EngineSession(
+                Engine engine, Guest guest, HypercallExecutor executor, Grants grants, @Nullable Recovery recovery) {
             this.engine = engine;
             this.guest = guest;
             this.executor = executor;
             this.grants = grants;
+            this.recovery = recovery;
         }
 
         @Override
@@ -99,6 +144,10 @@ record EngineSessions(
 
         @Override
         public void unregisterMemory(long firstMfn, long pages) {
+            Integer grantee = recovery == null ? null : recovery.granteeToCome(guest.id(), firstMfn, pages);
+            if (grantee != null) {
+                throw new RefusedException(Errno.EBUSY, "guest=" + grantee + ", which may map it, is not back");
+            }
             refusing(() -> guest.unregisterMemory(firstMfn, pages));
         }
 
@@ -123,6 +172,10 @@ record EngineSessions(
 
         @Override
         public void revoke(RevokeRequest request) {
+            if (recovery != null
+                    && recovery.isGrantToCome(guest.id(), request.granteeId(), request.granteeFirstMfn())) {
+                throw new RefusedException(Errno.EBUSY, "guest=" + request.granteeId() + " is not back");
+            }
             refusing(() -> grants.revoke(guest.id(), request.granteeId(), request.granteeFirstMfn(), request.force()));
         }
 
@@ -144,8 +197,19 @@ record EngineSessions(
         public void close() {
             try (executor) {
                 if (!kept) {
-                    engine.removeGuest(guest);
+                    remove();
                 }
+            }
+        }
+
+        /** Those who had its frames mapped and have not come back cannot any more. That is recorded before its own end. */
+        private void remove() {
+            try {
+                if (recovery != null) {
+                    recovery.left(guest.id());
+                }
+            } finally {
+                engine.removeGuest(guest);
             }
         }
     }

@@ -1,8 +1,6 @@
 package org.pviommu.server.ring;
 
-import org.jspecify.annotations.Nullable;
 import org.pviommu.abi.RingAbi;
-import org.pviommu.natives.Errno;
 import org.pviommu.natives.Poller;
 
 /**
@@ -30,43 +28,23 @@ final class GuestLoop implements AutoCloseable {
     private final SlotServer slots;
     private final RingCounters counters;
     private final int spinIterations;
+    private final int regions;
     private long callsCounted;
 
-    private GuestLoop(GuestRing ring, GuestSession session, RingCounters counters, int spinIterations) {
+    /** Of a guest that has registered so many regions already. Owns ring and session. */
+    GuestLoop(GuestRing ring, GuestSession session, RingConnection.Owner owner, int regions) {
         this.ring = ring;
         this.session = session;
         this.slots = new SlotServer(ring, session);
-        this.counters = counters;
-        this.spinIterations = spinIterations;
-    }
-
-    /**
-     * Brings the guest to life.
-     *
-     * @throws RefusedException if the engine does not admit it
-     * @throws org.pviommu.natives.NativeException if there is no memory or descriptor for its ring
-     */
-    static GuestLoop open(Hello hello, RingConnection.Owner owner) {
-        GuestSession session = owner.sessions().open(hello.guestId());
-        try {
-            GuestRing ring = GuestRing.create(
-                    Math.min(hello.slotsWanted(), owner.settings().maxSlots()));
-            return new GuestLoop(
-                    ring, session, owner.counters(), owner.settings().spinIterations());
-        } catch (RuntimeException e) {
-            session.close();
-            throw e;
-        }
-    }
-
-    GuestRing ring() {
-        return ring;
+        this.counters = owner.counters();
+        this.spinIterations = owner.settings().spinIterations();
+        this.regions = regions;
     }
 
     /** Serves until the peer has closed or the service stops. */
     void serve(RingConnection.Owner owner, MessageChannel channel, Poller poller) {
         MemoryMessages messages =
-                new MemoryMessages(channel, session, owner.settings().maxRegions());
+                new MemoryMessages(channel, session, owner.settings().maxRegions(), regions);
         ring.watchKicks(poller);
         long work = 0;
         int idleRounds = 0;
@@ -109,30 +87,10 @@ final class GuestLoop implements AutoCloseable {
         for (int i = 0; i < ready; i++) {
             int token = poller.token(i);
             if (token == SOCKET_TOKEN) {
-                readMessage(messages, channel, poller.hangUp(i));
+                channel.handleNext(poller.hangUp(i), messages::handle);
             } else if (token != STOP_TOKEN && ring.drainKick(token)) {
                 counters.kicks.increment();
             }
-        }
-    }
-
-    /** Messages that a peer sent before it hung up are still executed. */
-    private static void readMessage(MemoryMessages messages, MessageChannel channel, boolean hangUp) {
-        try (Packet packet = receive(channel)) {
-            if (packet != null) {
-                messages.handle(packet);
-            } else if (hangUp) {
-                channel.end();
-            }
-        }
-    }
-
-    private static @Nullable Packet receive(MessageChannel channel) {
-        try {
-            return channel.receive();
-        } catch (ProtocolException e) {
-            channel.reply(0, -Errno.EINVAL, String.valueOf(e.getMessage()));
-            throw e;
         }
     }
 

@@ -1,7 +1,6 @@
 package org.pviommu.server.ring;
 
 /** Where guests come from: the engine, or in tests of the transport alone something simpler. Any thread. */
-@FunctionalInterface
 interface GuestSessions {
 
     /**
@@ -11,4 +10,12 @@ interface GuestSessions {
      * @throws RefusedException if the guest is not known or its number is in use
      */
     GuestSession open(int guestId);
+
+    /**
+     * A guest says that it was there before the service was started; nothing is changed yet.
+     *
+     * @param guestId number of the guest, unsigned
+     * @throws RefusedException if the guest is not known, or nobody of that number is waited for
+     */
+    ReturningGuest comeBack(int guestId);
 }

@@ -7,8 +7,9 @@ import org.pviommu.abi.RingAbi;
  *
  * @param guestId number of the guest, unsigned
  * @param slotsWanted 1 to 64
+ * @param resume whether it says that it was there before the last start, and wants to go on
  */
-record Hello(int guestId, int slotsWanted) {
+record Hello(int guestId, int slotsWanted, boolean resume) {
 
     /**
      * Reads the first message of a connection.
@@ -23,9 +24,16 @@ record Hello(int guestId, int slotsWanted) {
         packet.requireShape("HELLO", RingAbi.HELLO_SIZE, 0);
         requireMagic(packet.u32(RingAbi.HELLO_MAGIC_OFFSET));
         requireVersion(packet.u16(RingAbi.HELLO_VERSION_MIN_OFFSET), packet.u16(RingAbi.HELLO_VERSION_MAX_OFFSET));
-        packet.requireZero("HELLO flags", RingAbi.HELLO_FLAGS_OFFSET);
+        int flags = packet.u32(RingAbi.HELLO_FLAGS_OFFSET);
+        if ((flags & ~RingAbi.HELLO_RESUME) != 0) {
+            throw new ProtocolException(
+                    "HELLO flags=0x" + Integer.toHexString(flags) + " known=0x" + RingAbi.HELLO_RESUME);
+        }
         packet.requireZero("HELLO reserved", RingAbi.HELLO_RESERVED_OFFSET);
-        return new Hello(packet.u32(RingAbi.HELLO_GUEST_ID_OFFSET), slots(packet.u32(RingAbi.HELLO_NR_SLOTS_OFFSET)));
+        return new Hello(
+                packet.u32(RingAbi.HELLO_GUEST_ID_OFFSET),
+                slots(packet.u32(RingAbi.HELLO_NR_SLOTS_OFFSET)),
+                flags != 0);
     }
 
     private static void requireMagic(int magic) {

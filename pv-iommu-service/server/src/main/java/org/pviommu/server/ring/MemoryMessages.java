@@ -14,10 +14,12 @@ final class MemoryMessages {
     private final int maxRegions;
     private int regions;
 
-    MemoryMessages(MessageChannel channel, GuestSession session, int maxRegions) {
+    /** Of a guest that has so many regions already. */
+    MemoryMessages(MessageChannel channel, GuestSession session, int maxRegions, int regions) {
         this.channel = channel;
         this.session = session;
         this.maxRegions = maxRegions;
+        this.regions = regions;
     }
 
     /**
@@ -45,6 +47,7 @@ final class MemoryMessages {
             case RingAbi.MSG_UNREGISTER_MEMORY -> unregister(packet);
             case RingAbi.MSG_GRANT -> session.grant(GrantRequest.parse(packet));
             case RingAbi.MSG_REVOKE -> session.revoke(RevokeRequest.parse(packet));
+            case RingAbi.MSG_RESUME -> throw new ProtocolException("RESUME of a guest that is there");
             case RingAbi.MSG_HELLO -> throw new ProtocolException("HELLO twice");
             default -> throw new ProtocolException("type=" + Integer.toUnsignedString(type) + " unknown");
         }

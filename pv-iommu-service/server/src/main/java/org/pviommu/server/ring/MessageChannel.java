@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.pviommu.abi.RingAbi;
 import org.pviommu.natives.Errno;
@@ -51,6 +52,31 @@ final class MessageChannel implements AutoCloseable {
             ended = true;
         }
         return length <= 0 ? null : new Packet(incoming.asSlice(0, length), fds);
+    }
+
+    /**
+     * Gives the next message to {@code handler}, if there is one. What a peer sent before it hung up is still executed.
+     *
+     * @param hangUp whether the poller has seen that the peer hung up
+     * @throws ProtocolException for a packet that cannot be a message, which is answered; and as the handler
+     */
+    void handleNext(boolean hangUp, Consumer<Packet> handler) {
+        try (Packet packet = receiveOrAnswer()) {
+            if (packet != null) {
+                handler.accept(packet);
+            } else if (hangUp) {
+                ended = true;
+            }
+        }
+    }
+
+    private @Nullable Packet receiveOrAnswer() {
+        try {
+            return receive();
+        } catch (ProtocolException e) {
+            reply(0, -Errno.EINVAL, String.valueOf(e.getMessage()));
+            throw e;
+        }
     }
 
     private int receiveBytes() {

@@ -3,6 +3,7 @@ package org.pviommu.server.ring;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.pviommu.abi.RingAbi;
+import org.pviommu.journal.Journal;
 import org.pviommu.natives.Errno;
 import org.pviommu.natives.EventFd;
 import org.pviommu.natives.NativeException;
@@ -88,22 +89,33 @@ final class RingConnection implements Runnable {
         String number = Integer.toUnsignedString(hello.guestId());
         name = "guest " + number;
         Thread.currentThread().setName("ring-guest-" + number);
-        try (GuestLoop guest = admit(hello, channel)) {
-            if (guest != null && welcome(hello, guest.ring(), channel)) {
-                ring = guest.ring();
-                guest.serve(owner, channel, poller);
-                if (owner.stopping() && !channel.ended()) {
-                    guest.keepForNextStart();
-                }
+        try (Arrival arrival = admit(hello, channel)) {
+            if (arrival != null && welcome(hello, arrival.ring(), channel)) {
+                ring = arrival.ring();
+                serve(arrival, hello, channel, poller);
                 owner.log().info("ring: " + name + (owner.stopping() ? " disconnected: the service stops" : " left"));
             }
         }
     }
 
+    private void serve(Arrival arrival, Hello hello, MessageChannel channel, Poller poller) {
+        try (GuestLoop guest = asCaller(() -> arrival.await(channel, poller))) {
+            if (guest != null) {
+                if (hello.resume()) {
+                    owner.log().info("ring: " + name + " goes on with what it had");
+                }
+                guest.serve(owner, channel, poller);
+                if (owner.stopping() && !channel.ended()) {
+                    guest.keepForNextStart();
+                }
+            }
+        }
+    }
+
     /** Null if the guest is refused, which is answered. */
-    private @Nullable GuestLoop admit(Hello hello, MessageChannel channel) {
+    private @Nullable Arrival admit(Hello hello, MessageChannel channel) {
         try {
-            return GuestLoop.open(hello, owner);
+            return asCaller(() -> Arrival.open(hello, owner));
         } catch (RefusedException e) {
             refuse(channel, RingAbi.MSG_HELLO, e.errno(), e);
         } catch (NativeException e) {
@@ -111,6 +123,11 @@ final class RingConnection implements Runnable {
             refuse(channel, RingAbi.MSG_HELLO, e.errno(), e);
         }
         return null;
+    }
+
+    /** Does what the journal shall name this peer for: the coming of its guest. */
+    private <T extends @Nullable Object> T asCaller(ScopedValue.CallableOp<T, RuntimeException> action) {
+        return ScopedValue.where(Journal.CALLER, "ring " + describePeer()).call(action);
     }
 
     private boolean welcome(Hello hello, GuestRing guestRing, MessageChannel channel) {

@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
 import org.pviommu.engine.EndpointDescriptor;
 import org.pviommu.engine.Engine;
 import org.pviommu.engine.GuestPolicy;
+import org.pviommu.journal.Recovery;
 import org.pviommu.natives.EventFd;
 import org.pviommu.natives.NativeException;
 import org.pviommu.natives.Poller;
@@ -54,14 +55,16 @@ public final class RingServer implements AutoCloseable {
      * @param policies what the guest of a number may do, or null if there is no such guest; called by any thread
      * @param endpoints the devices of a guest that has a policy; called by any thread
      * @param grants what guests may give each other
+     * @param recovery the guests of before the service's start, which may come back; null for none
      */
     public RingServer(
             RingSettings settings,
             Engine engine,
             IntFunction<? extends @Nullable GuestPolicy> policies,
             IntFunction<List<EndpointDescriptor>> endpoints,
-            Grants grants) {
-        this(settings, new EngineSessions(engine, policies, endpoints, grants));
+            Grants grants,
+            @Nullable Recovery recovery) {
+        this(settings, new EngineSessions(engine, policies, endpoints, grants, recovery));
     }
 
     /** The transport over any source of guests. */

@@ -73,7 +73,12 @@ class GrantMessagesTest {
         Grants grants = new Grants(
                 engine, (to, from) -> to == GRANTEE && List.of(1, 2, 3, 5).contains(from));
         server = new RingServer(
-                RingSettings.defaults(path), engine, GrantMessagesTest::policy, GrantMessagesTest::endpoints, grants);
+                RingSettings.defaults(path),
+                engine,
+                GrantMessagesTest::policy,
+                GrantMessagesTest::endpoints,
+                grants,
+                null);
         server.start();
         owner = new TestGuest(OWNER);
         grantee = new TestGuest(GRANTEE);

@@ -93,7 +93,7 @@ class HandshakeTest {
                 Arguments.of(Messages.hello(7, 0), "nr_slots=0 min=1 max=64"),
                 Arguments.of(Messages.hello(7, 65), "nr_slots=65 min=1 max=64"),
                 Arguments.of(Messages.hello(7, unsigned), "nr_slots=4000000000"),
-                Arguments.of(Messages.with(Messages.hello(7, 1), RingAbi.HELLO_FLAGS_OFFSET, 1), "flags=0x1"),
+                Arguments.of(Messages.with(Messages.hello(7, 1), RingAbi.HELLO_FLAGS_OFFSET, 3), "flags=0x3 known=0x1"),
                 Arguments.of(
                         Messages.with(Messages.hello(7, 1), RingAbi.HELLO_RESERVED_OFFSET, -1), "reserved=0xffffffff"),
                 Arguments.of(Messages.register(0, 1, 0), "type=3 before HELLO"),

@@ -149,7 +149,7 @@ final class RingTestClient implements AutoCloseable {
         }
     }
 
-    private void takeWelcome(Answer welcome) {
+    void takeWelcome(Answer welcome) {
         assertEquals(RingAbi.MSG_WELCOME, welcome.type(), () -> welcome.status() + " " + welcome.text());
         int count = welcome.bytes().get(Messages.U32, RingAbi.WELCOME_NR_SLOTS_OFFSET);
         long ringBytes = welcome.bytes().get(Messages.U64, RingAbi.WELCOME_RING_BYTES_OFFSET);

@@ -37,6 +37,11 @@ final class TestSessions implements GuestSessions {
         return session;
     }
 
+    @Override
+    public ReturningGuest comeBack(int guestId) {
+        throw new RefusedException(Errno.ENOENT, "guest_id=" + guestId + " nobody comes back here");
+    }
+
     private record Region(long firstMfn, long pages, GuestMemory memory) {}
 
     final class Session implements GuestSession {
