@@ -24,8 +24,8 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 /**
  * Runs all benchmarks, C and Java in turn, and reports medians, spreads and ratios.
  *
- * <p>{@code BenchMain [--quick] [--out DIRECTORY]}; writes {@code results.md} and {@code results.json} to the directory
- * ({@code target/bench}). Exit code 0: done; 1: a ratio that must hold was exceeded (full run only) or measuring failed;
+ * <p>{@code BenchMain [--quick] [--out DIRECTORY]}; writes {@code results.md}, {@code results.json} and {@code fairness.json} to
+ * the directory ({@code target/bench}). Exit code 0: done; 1: a ratio that must hold was exceeded (full run only) or measuring failed;
  * 2: wrong usage.
  */
 public final class BenchMain {
@@ -80,11 +80,16 @@ public final class BenchMain {
             measureRound(round, library, samples);
         }
         Report report = new Report(Machine.here(rounds, forkPlan()), Measure.all(), samples, !quick);
-        System.out.println(report.markdown());
-        Files.writeString(out.resolve("results.md"), report.markdown());
+        System.out.println("fairness between two guests");
+        List<Fairness.Row> fairness = new Fairness(quick ? Fairness.Plan.quick() : Fairness.Plan.full()).measure();
+        String markdown = report.markdown() + Fairness.markdown(fairness, !quick);
+        System.out.println(markdown);
+        Files.writeString(out.resolve("results.md"), markdown);
         Files.writeString(out.resolve("results.json"), report.json());
-        // A quick run is too short to judge by.
-        return quick || samples.violations(Measure.all()).isEmpty() ? 0 : EXIT_EXCEEDED;
+        Files.writeString(out.resolve("fairness.json"), Fairness.json(fairness));
+        boolean exceeded = !samples.violations(Measure.all()).isEmpty()
+                || fairness.stream().anyMatch(Fairness.Row::isExceeded);
+        return exceeded && !quick ? EXIT_EXCEEDED : 0; // a quick run is too short to judge by
     }
 
     /** One fork for each benchmark; every second round the other way round, so that neither side is always first. */

@@ -41,11 +41,18 @@ record Measure(String name, Subject subject, Subject yardstick, double mostAllow
                 must("bare table, map + unmap, batch 256", "pair"),
                 information("bare table, map + unmap, batch 1", Subject.bare("pairOfOne", "java"), "pairOfOne"),
                 information("whole call, map + unmap, batch 256", Subject.call("pair"), "pair"),
-                information("whole call, map + unmap, batch 1", Subject.call("pairOfOne"), "pairOfOne"));
+                information("whole call, map + unmap, batch 1", Subject.call("pairOfOne"), "pairOfOne"),
+                journal("journal on against off, neighbours, batch 256", "sequential"),
+                journal("journal on against off, scattered, batch 256", "scattered"));
     }
 
     private static Measure must(String name, String method) {
         return new Measure(name, Subject.bare(method, "java"), Subject.bare(method, "c"), 2.5, 1.7);
+    }
+
+    private static Measure journal(String name, String method) {
+        Class<?> type = JournalBenchmark.class;
+        return new Measure(name, Subject.of(type, method, "on"), Subject.of(type, method, "off"), 1.5, 1.3);
     }
 
     private static Measure information(String name, Subject subject, String yardstickMethod) {

@@ -1,6 +1,8 @@
 package org.pviommu.engine;
 
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.pviommu.abi.IommuOp;
 
@@ -34,6 +36,9 @@ public final class AddressSpace {
     private final long digestSalt;
     private final Counter mappedPages = new Counter();
     private final Counter owedPages = new Counter();
+
+    /** What the newest {@link #undoRemaps} could not take back: at most as many bus frames as may be held. */
+    private final Set<Long> notUndone = new HashSet<>();
 
     /** Set when owed frames did not fit into {@link #owed}: then the table is searched for them after the flush. */
     private boolean owedOutsideList;
@@ -332,27 +337,32 @@ public final class AddressSpace {
      * bus frame is then owed, and both frames stay held. False when the host refused to take one back.
      */
     boolean undoRemaps() {
-        boolean all = true;
+        notUndone.clear();
         for (int run = 0; run < owed.runs(); run++) { // grows by what is undone, which is not mapped any more
             long first = owed.bfn(run);
             long last = first + owed.pages(run) - 1;
             for (long bfn = nextMapped(first, last); bfn >= 0; bfn = bfn == last ? -1 : nextMapped(bfn + 1, last)) {
-                all &= undoRemap(bfn);
+                undoRemap(bfn);
             }
         }
-        return all;
+        return notUndone.isEmpty();
     }
 
-    private boolean undoRemap(long bfn) {
+    private void undoRemap(long bfn) {
         long removed = host.unmap(bfn, 1);
         if (removed < 1) {
-            return false;
+            notUndone.add(bfn);
+            return;
         }
         markOwed(bfn, 1);
         if (removed > 1) {
             oweUnasked(bfn + 1, removed - 1);
         }
-        return true;
+    }
+
+    /** Whether {@code bfn} is mapped in place of something whose flush failed, because the host refused to take it back. */
+    boolean isNotUndone(long bfn) {
+        return notUndone.contains(bfn);
     }
 
     /** What the call removed is not fresh any more: from now on it is owed like everything else. */

@@ -168,7 +168,9 @@ final class BatchExecutor {
      * @param finished whether {@link #finish} was reached
      */
     void end(boolean finished) {
-        if (open && !finished) {
+        if (open && !finished && !applying && !hasRecords) {
+            guest.endCallUnrecorded(); // it has changed nothing
+        } else if (open && !finished) {
             pageOperations.takeBackOpenRun();
             rangeOperations.takeBackOpenRun();
             space.gather().addWholeSpace();

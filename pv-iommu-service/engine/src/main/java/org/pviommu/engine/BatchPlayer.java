@@ -55,16 +55,21 @@ public final class BatchPlayer implements AutoCloseable {
     }
 
     private Guest lockGuest(int guestId) {
+        Guest found = lockDeadOrAlive(guestId);
+        if (!found.isAlive()) {
+            unlock();
+            throw new EngineException(EngineException.Kind.NOT_FOUND, "guest=" + guestId + " is gone");
+        }
+        return found;
+    }
+
+    private Guest lockDeadOrAlive(int guestId) {
         Guest found = engine.guest(guestId);
         if (found == null) {
             throw new EngineException(EngineException.Kind.NOT_FOUND, "guest=" + guestId + " is not there");
         }
         found.lock().lock();
         guest = found;
-        if (!found.isAlive()) {
-            unlock();
-            throw new EngineException(EngineException.Kind.NOT_FOUND, "guest=" + guestId + " is gone");
-        }
         return found;
     }
 
@@ -152,9 +157,9 @@ public final class BatchPlayer implements AutoCloseable {
         }
     }
 
-    /** IOMMUOP_flush; false when it failed. */
+    /** IOMMUOP_flush; false when it failed. What a dead guest owes is flushed when its memory is taken back. */
     public boolean flush(int guestId, int context) {
-        Guest caller = lockGuest(guestId);
+        Guest caller = lockDeadOrAlive(guestId);
         try {
             AddressSpace space = caller.addressSpace(context);
             if (space == null) {

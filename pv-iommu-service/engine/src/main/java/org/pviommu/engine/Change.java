@@ -11,13 +11,19 @@ public sealed interface Change {
     /**
      * A guest was let in.
      *
-     * @param host the host IOMMU that it found
+     * @param lastBfn aperture of the host IOMMU that it found
+     * @param cutsMappings whether that can take a page out of a larger mapping
      * @param policy what it may do
      * @param endpoints its devices
      * @param admitted false when the host IOMMU refused one of its devices, and then to take the others back: the guest is
      *     dead, and its number stays taken
      */
-    record GuestAdded(HostCapabilities host, GuestPolicy policy, List<EndpointDescriptor> endpoints, boolean admitted)
+    record GuestAdded(
+            long lastBfn,
+            boolean cutsMappings,
+            GuestPolicy policy,
+            List<EndpointDescriptor> endpoints,
+            boolean admitted)
             implements Change {}
 
     /**

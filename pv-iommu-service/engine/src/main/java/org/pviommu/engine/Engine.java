@@ -75,6 +75,12 @@ public final class Engine implements AutoCloseable {
         return guest;
     }
 
+    private Change.GuestAdded added(Guest guest, boolean admitted) {
+        HostCapabilities found = host.capabilities();
+        return new Change.GuestAdded(
+                found.lastBfn(), found.cutsMappings(), guest.policy(), guest.endpoints(), admitted);
+    }
+
     /**
      * Lets a guest in that was there before the service was started anew, as it was then. Recorded as its return.
      *
@@ -171,14 +177,14 @@ public final class Engine implements AutoCloseable {
             if (result != 0) {
                 if (!guest.tearDown(false, false)) {
                     remember(guest);
-                    guest.changed(new Change.GuestAdded(host.capabilities(), guest.policy(), guest.endpoints(), false));
+                    guest.changed(added(guest, false));
                 }
                 throw hostRefused(
                         "endpoint=0x" + Integer.toHexString(endpoint.endpointId()) + " not attached", -result);
             }
         }
         remember(guest);
-        guest.changed(new Change.GuestAdded(host.capabilities(), guest.policy(), guest.endpoints(), true));
+        guest.changed(added(guest, true));
     }
 
     /**
@@ -341,17 +347,20 @@ public final class Engine implements AutoCloseable {
         first.locked(() -> (first == a ? b : a).locked(action));
     }
 
-    /** The dead, and those who hold frames of the dead: what is behind their mappings has not outlived the service. */
+    /**
+     * The dead, and those who hold frames of the dead: what is behind their mappings has not outlived the service. Who goes takes
+     * those along who hold frames of it.
+     */
     synchronized void forgetTheDead() {
-        for (Guest dead : guests()) {
-            if (!dead.isAlive()) {
-                guests.values().stream()
-                        .filter(other -> other.isAlive() && other.holdsFramesOf(dead))
-                        .toList()
-                        .forEach(other -> discard(other));
-                discard(dead);
-            }
+        List<Guest> gone = new ArrayList<>();
+        guests.values().stream().filter(guest -> !guest.isAlive()).forEach(gone::add);
+        for (int i = 0; i < gone.size(); i++) { // grows by those who go along
+            Guest owner = gone.get(i);
+            guests.values().stream()
+                    .filter(other -> !gone.contains(other) && other.holdsFramesOf(owner))
+                    .forEach(gone::add);
         }
+        gone.forEach(this::discard);
     }
 
     private void discard(Guest guest) {

@@ -226,12 +226,12 @@ public final class Guest {
     }
 
     /**
-     * Takes a grant back. Recorded when it has happened; nothing does when it was taken back before and nothing of it is held.
+     * Takes a grant back. Recorded when it has happened; taking back again, without force, is nothing.
      *
      * @return false when it should have been unmapped and the host IOMMU did not let go of everything
      */
     boolean revoke(GuestRegion region, boolean force) {
-        if (region.isRevoked() && !(force && region.totalHolds() > 0)) {
+        if (region.isRevoked() && !force) {
             return true;
         }
         region.revoke();

@@ -176,8 +176,8 @@ final class PageOperations {
 
     /**
      * Whether element {@code indexInWindow} of a mixed call, which was done, speaks about a bus frame whose flush failed. A map
-     * of a bus frame that is still mapped does not, because what was mapped in place of something removed has been undone;
-     * only where the host refused even that, each map that the gather covers is doubtful.
+     * of a bus frame that is still mapped does not, because what was mapped in place of something removed has been undone,
+     * unless the host refused even that. The gather cannot tell: it may stand for the whole address space.
      */
     boolean isUnflushed(int indexInWindow, boolean remapsUndone) {
         if (kind(windowOperations, indexInWindow) == IommuOp.UNMAP_PAGE) {
@@ -186,6 +186,6 @@ final class PageOperations {
         long element = windowOperations + (long) indexInWindow * IommuMapOp.SIZE;
         long bfn = RawMemory.getLong(element + IommuMapOp.BFN_OFFSET);
         boolean mapped = PageEntry.isMapped(space.table().entryForWriter(bfn));
-        return space.gather().covers(bfn) && !(remapsUndone && mapped);
+        return !mapped || (!remapsUndone && space.isNotUndone(bfn));
     }
 }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.pviommu.abi.IommuMapOp;
 import org.pviommu.abi.IommuOp;
@@ -71,5 +72,40 @@ class BatchPlayerTest {
 
             assertEquals(List.of(), bench.engine.guests());
         }
+    }
+
+    /** Whatever their numbers are: the order in which guests are looked at must not matter. */
+    @Test
+    void shouldDropThoseWhoMapFramesOfTheDropped() {
+        for (int[] ids : new int[][] {{1, 2, 3}, {3, 2, 1}, {2, 3, 1}, {2, 1, 3}}) {
+            try (Bench bench = new Bench();
+                    BatchPlayer player = new BatchPlayer(bench.engine)) {
+                for (int id : ids) {
+                    bench.engine.addGuest(id, GuestPolicy.permissive(), List.of());
+                    guest(bench, id).registerMemory(OWNER_MFN, 16, new TestMemory(16));
+                }
+                mapGranted(bench, player, ids[0], ids[1]);
+                mapGranted(bench, player, ids[1], ids[2]);
+                bench.engine.removeGuest(guest(bench, ids[0]));
+
+                player.restart();
+
+                assertEquals(List.of(bench.guest), bench.engine.guests());
+            }
+        }
+    }
+
+    private static Guest guest(Bench bench, int id) {
+        return Objects.requireNonNull(bench.engine.guest(id));
+    }
+
+    private static void mapGranted(Bench bench, BatchPlayer player, int ownerId, int granteeId) {
+        bench.engine.grant(ownerId, OWNER_MFN, 4, granteeId, GRANTED_MFN, Access.READ_WRITE);
+        MemorySegment element = MemorySegment.ofArray(new long[IommuMapOp.SIZE / Long.BYTES]);
+        new Op(1, GRANTED_MFN, Access.READ_WRITE).write(element, 0);
+        player.begin(granteeId, 0, IommuOp.MAP_PAGE, false);
+        player.slice(element, 1, true);
+        player.finish();
+        assertEquals(IommuStatus.OK, player.status(0));
     }
 }

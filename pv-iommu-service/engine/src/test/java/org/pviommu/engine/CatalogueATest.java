@@ -37,7 +37,8 @@ import org.pviommu.engine.support.TestMemory;
 /**
  * The fault catalogue's rows about the hypercall array, as far as map_page, unmap_page, lookup_page and query_caps on
  * address space 0 can meet them; {@link CatalogueAOtherCallsTest} has those of the other sub-operations. Rows about threads
- * (A07, A34) are in {@link CatalogueARaceTest}, those about quotas (A33) in {@link CatalogueAQuotaTest}. {@link Bench#close} adds the row's "SAFE" to each test.
+ * (A07, A34) are in {@link CatalogueARaceTest}, those about quotas (A33) in {@link CatalogueAQuotaTest}, and the one about
+ * memory that goes away (A05) in {@link VanishingMemoryTest}. {@link Bench#close} adds the row's "SAFE" to each test.
  *
  * <p>A08 does not apply here: count arrives in a register; the ring transport
  * has the count word.

@@ -103,7 +103,7 @@ class GuestDeathTest {
     @EnumSource(
             value = Kind.class,
             names = {"FLUSH", "DETACH", "UNMAP"})
-    void shouldKeepNumberAndMemoryUntilTheHostCanPromise(Kind refused) {
+    void D13_numberAndMemoryStayTakenUntilTheHostCanPromise(Kind refused) {
         try (Bench bench = new Bench()) {
             bench.driver.map(Op.rw(1, DATA_MFN).run(4));
             bench.host.answerAlways(refused, -5);
@@ -290,7 +290,7 @@ class GuestDeathTest {
     }
 
     @Test
-    void shouldAttachAllEndpointsOrNone() {
+    void D15_allEndpointsOfABornGuestAreAttachedOrNone() {
         RecordingHost host = new RecordingHost(Bench.LAST_BFN, true);
         try (Engine engine = new Engine(host, BatchLog.none())) {
             assertEquals(
@@ -307,7 +307,7 @@ class GuestDeathTest {
 
     /** When not even the way back works, the endpoint is still attached to something that somebody has to take down. */
     @Test
-    void shouldNotForgetAGuestThatCouldNeitherBeAttachedNorDetached() {
+    void D16_aGuestThatCouldNeitherBeAttachedNorDetachedIsNotForgotten() {
         RecordingHost host = new RecordingHost(Bench.LAST_BFN, true);
         try (Engine engine = new Engine(host, BatchLog.none())) {
             host.answerAlways(Kind.DETACH, -5);

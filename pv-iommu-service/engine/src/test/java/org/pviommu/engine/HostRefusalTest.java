@@ -28,7 +28,7 @@ class HostRefusalTest {
 
     @ParameterizedTest
     @CsvSource({"-12,-12", "-28,-28", "-5,-5", "-16,-5", "-17,-5", "-22,-5", "-95,-5", "-4095,-5"})
-    void shouldRollBackARunThatTheHostRefuses(int hostResult, int expected) {
+    void D18_aRunThatTheHostRefusesIsRolledBack(int hostResult, int expected) {
         try (Bench bench = new Bench()) {
             bench.host.answerOnce(Kind.MAP, hostResult);
             assertEquals(0, bench.driver.map(Op.rw(510, DATA_MFN).run(600)));
@@ -81,7 +81,7 @@ class HostRefusalTest {
 
     @ParameterizedTest
     @ValueSource(longs = {-5, -2, -22, 0})
-    void shouldRefuseAllThatIsLeftOfTheRun(long hostResult) {
+    void D09_whatIsLeftOfAShortUnmapIsRefusedAndStaysMapped(long hostResult) {
         try (Bench bench = new Bench()) {
             bench.driver.map(Op.rw(10, DATA_MFN).run(6));
             bench.host.forgetCalls();
@@ -105,7 +105,7 @@ class HostRefusalTest {
     }
 
     @Test
-    void shouldGoOnAfterShortUnmaps() {
+    void D09_shortUnmapsAreGoneOnWith() {
         try (Bench bench = new Bench()) {
             bench.driver.map(Op.rw(10, DATA_MFN).run(6));
             bench.host.answerOnce(Kind.UNMAP, 1);
@@ -120,7 +120,7 @@ class HostRefusalTest {
 
     /** The host removed a larger piece than was asked: the rest of it is gone too, so it is owed, flushed and released. */
     @Test
-    void shouldOweWhatTheHostRemovedUnasked() {
+    void D10_whatTheHostRemovedUnaskedIsOwedToo() {
         try (Bench bench = new Bench()) {
             bench.driver.map(Op.rw(508, DATA_MFN).run(8)); // over a leaf border
             bench.driver.map(Op.rw(2000, DATA_MFN + 20));
@@ -134,7 +134,7 @@ class HostRefusalTest {
     }
 
     @Test
-    void shouldReleaseMoreOwedFramesThanTheListHasRoomFor() {
+    void D10_moreOwedFramesThanTheListHasRoomFor() {
         try (Bench bench = new Bench(Bench.policy(1000, 100, 1))) {
             Op[] ops = new Op[20];
             Arrays.setAll(ops, i -> Op.rw(100 + i, DATA_MFN + 2L * i)); // no two of them make a run
@@ -147,7 +147,7 @@ class HostRefusalTest {
     }
 
     @Test
-    void shouldKeepUnaskedRemovalsWithinTheApertureAndAmongMappedPages() {
+    void D10_aRemovalBeyondTheApertureChangesNothingElse() {
         try (Bench bench = new Bench()) {
             bench.driver.map(Op.rw(Bench.LAST_BFN - 1, DATA_MFN).run(2));
             bench.host.answerOnce(Kind.UNMAP, 1 << 20);
@@ -160,7 +160,7 @@ class HostRefusalTest {
 
     @ParameterizedTest
     @ValueSource(ints = {1, 2})
-    void shouldRetryAFlush(int failures) {
+    void D11_aFlushIsRetried(int failures) {
         try (Bench bench = new Bench()) {
             bench.driver.map(Op.rw(10, DATA_MFN).run(6));
             bench.host.forgetCalls();
@@ -175,7 +175,7 @@ class HostRefusalTest {
     }
 
     @Test
-    void shouldNeverReportSuccessWithoutAFlush() {
+    void D11_noSuccessIsReportedWithoutAFlush() {
         try (Bench bench = new Bench()) {
             bench.driver.map(Op.rw(10, DATA_MFN).run(3));
             bench.host.forgetCalls();
@@ -204,7 +204,7 @@ class HostRefusalTest {
 
     @ParameterizedTest
     @ValueSource(longs = {12, 99})
-    void shouldReleaseWhatIsOwedWithTheNextUnmapThatFlushes(long nextBfn) {
+    void D11_whatIsOwedIsReleasedWithTheNextUnmapThatFlushes(long nextBfn) {
         try (Bench bench = new Bench()) {
             bench.driver.map(Op.rw(10, DATA_MFN).run(3));
             bench.host.answerAlways(Kind.FLUSH, -5);

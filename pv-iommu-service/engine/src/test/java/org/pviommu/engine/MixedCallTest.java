@@ -234,6 +234,33 @@ class MixedCallTest {
         }
     }
 
+    /** Also when so much was removed that the flush is to cover the whole address space: a plain map is no part of that. */
+    @Test
+    void shouldBlameOnlyTheRemapThatCouldNotBeUndone() {
+        int removals = IotlbGather.MAX_RANGES + 1;
+        long[] bfns = new long[removals];
+        Arrays.setAll(bfns, i -> 10 + 2L * i);
+        try (Bench bench = mapped(Bench.policy(1000, 100, 100), bfns)) {
+            MixedOp[] ops = new MixedOp[removals + 2];
+            Arrays.setAll(ops, i -> i < removals ? unmap(bfns[i]) : map(10, B));
+            ops[removals + 1] = map(2, B + 1);
+            bench.host.answerAlways(Kind.FLUSH, -5);
+            bench.host.observe(call -> {
+                if (call.kind() == Kind.FLUSH) {
+                    assertTrue(call.wholeSpace());
+                    bench.host.answerAlways(Kind.UNMAP, -5);
+                }
+            });
+
+            assertEquals(EIO, bench.driver.mixed(ops));
+
+            assertEquals(EIO, bench.driver.status(removals), "in place of what is not flushed");
+            assertEquals(0, bench.driver.status(removals + 1));
+            assertEquals(new Translation(2, B + 1, 3), bench.space().translate(2));
+            bench.host.observe(ignored -> {});
+        }
+    }
+
     /** The same frame on both sides: one hold for the removal and one for what is still mapped. */
     @Test
     void shouldKeepBothHoldsOfOneFrameWhenTheUndoIsRefused() {

@@ -7,8 +7,6 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
-import org.pviommu.engine.BatchPlayer;
-import org.pviommu.engine.Change;
 import org.pviommu.engine.Engine;
 import org.pviommu.engine.EngineException;
 import org.pviommu.engine.Grant;
@@ -27,13 +25,11 @@ import org.pviommu.journal.store.JournalException;
  * <p>Threads: any.
  */
 public final class Recovery implements AutoCloseable {
-    private final Journal journal;
     private final Replayer replayer;
     private final ReplayReport report;
     private final Set<Integer> waiting = new ConcurrentSkipListSet<>();
 
-    private Recovery(Journal journal, Replayer replayer, ReplayReport report) {
-        this.journal = journal;
+    private Recovery(Replayer replayer, ReplayReport report) {
         this.replayer = replayer;
         this.report = report;
         before().forEach(guest -> waiting.add(guest.id()));
@@ -53,7 +49,8 @@ public final class Recovery implements AutoCloseable {
         }
         replayer.restartHere(start);
         journal.started(start);
-        Recovery recovery = new Recovery(journal, replayer, report);
+        replayer.recordTo(journal::logOf); // a guest that does not come back is removed from here
+        Recovery recovery = new Recovery(replayer, report);
         journal.keep(replayer.came());
         return recovery;
     }
@@ -118,24 +115,10 @@ public final class Recovery implements AutoCloseable {
             return;
         }
         waiting.remove(guestId);
-        BatchPlayer player = replayer.playerBesidesTheJournal();
-        for (Grant grant : grants(each -> each.ownerId() == guestId)) {
-            if (grant.holds() > 0) {
-                forget(grant.granteeId());
-            } else if (!grant.revoked()) {
-                revoke(grant);
-            }
+        for (Grant grant : grants(each -> each.ownerId() == guestId && each.holds() > 0)) {
+            forget(grant.granteeId());
         }
-        player.removeGuest(guestId, false);
-        journal.logOf(guestId).changed(before, new Change.GuestRemoved(false, true), true);
-    }
-
-    private void revoke(Grant grant) {
-        Guest grantee = before(grant.granteeId());
-        if (grantee != null) {
-            Objects.requireNonNull(replayer.engine()).revoke(grant.granteeId(), grant.granteeFirstMfn(), false);
-            journal.logOf(grantee.id()).changed(grantee, new Change.GrantRevoked(grant.granteeFirstMfn(), false), true);
-        }
+        Objects.requireNonNull(replayer.engine()).removeGuest(before);
     }
 
     private List<Grant> grants(Predicate<Grant> which) {

@@ -9,7 +9,6 @@ import org.pviommu.engine.EndpointDescriptor;
 import org.pviommu.engine.FileIdentity;
 import org.pviommu.engine.FrameRange;
 import org.pviommu.engine.GuestPolicy;
-import org.pviommu.engine.HostCapabilities;
 import org.pviommu.engine.OutsideEvents;
 import org.pviommu.engine.ReservedRegion;
 import org.pviommu.engine.SliceRecord;
@@ -183,8 +182,8 @@ public final class RecordDecoder {
         Change change = switch (number) {
             case ChangeNumber.GUEST_ADDED -> {
                 int options = in.getByte();
-                HostCapabilities host = new HostCapabilities("recorded", in.getVarint(), 4096, (options & 2) != 0);
-                yield new Change.GuestAdded(host, policy(in), endpoints(in), (options & 1) != 0);
+                yield new Change.GuestAdded(
+                        in.getVarint(), (options & 2) != 0, policy(in), endpoints(in), (options & 1) != 0);
             }
             case ChangeNumber.GUEST_REMOVED -> new Change.GuestRemoved(flag(in), flag(in));
             case ChangeNumber.MEMORY_REGISTERED ->

@@ -158,8 +158,8 @@ public final class RecordEncoder {
         switch (change) {
             case Change.GuestAdded added -> {
                 out.putByte(ChangeNumber.GUEST_ADDED);
-                out.putByte((added.admitted() ? 1 : 0) | (added.host().cutsMappings() ? 2 : 0));
-                out.putVarint(added.host().lastBfn());
+                out.putByte((added.admitted() ? 1 : 0) | (added.cutsMappings() ? 2 : 0));
+                out.putVarint(added.lastBfn());
                 policy(added.policy());
                 endpoints(added.endpoints());
             }

@@ -11,6 +11,11 @@ final class DifferenceException extends RuntimeException {
         this.difference = difference;
     }
 
+    static DifferenceException at(PendingRecord record, String what, String got) {
+        return new DifferenceException(
+                new Difference(record.sequence(), record.timeMillis(), what, Describe.record(record.record()), got));
+    }
+
     Difference difference() {
         return difference;
     }

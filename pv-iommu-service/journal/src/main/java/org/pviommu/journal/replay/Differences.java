@@ -2,6 +2,7 @@ package org.pviommu.journal.replay;
 
 import java.util.List;
 import java.util.Objects;
+import org.pviommu.abi.IommuOp;
 import org.pviommu.journal.record.JournalRecord;
 import org.pviommu.journal.record.Run;
 
@@ -20,6 +21,9 @@ final class Differences {
     }
 
     private static String ofSlices(JournalRecord.Slice a, JournalRecord.Slice b) {
+        if (a.subOp() != b.subOp() || a.context() != b.context()) {
+            return "expected " + call(a) + ", got " + call(b);
+        }
         int operation = 0;
         int runs = Math.min(a.runs().size(), b.runs().size());
         for (int i = 0; i < runs; i++) {
@@ -38,6 +42,10 @@ final class Differences {
             return "expected flush=" + a.flush() + " " + a.part() + ", got flush=" + b.flush() + " " + b.part();
         }
         return ofRest(a, b);
+    }
+
+    private static String call(JournalRecord.Slice slice) {
+        return IommuOp.name(slice.subOp()) + " in context " + slice.context();
     }
 
     /** Of two runs that begin alike, the first operation that one of them does not have. */

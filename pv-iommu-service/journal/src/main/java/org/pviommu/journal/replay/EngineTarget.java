@@ -3,14 +3,15 @@ package org.pviommu.journal.replay;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
-import org.pviommu.abi.IommuOp;
-import org.pviommu.abi.IommuRangeOp;
 import org.pviommu.engine.AddressSpace;
+import org.pviommu.engine.BatchLog;
 import org.pviommu.engine.BatchPlayer;
 import org.pviommu.engine.Change;
 import org.pviommu.engine.Engine;
@@ -21,7 +22,6 @@ import org.pviommu.engine.Mapping;
 import org.pviommu.engine.SliceRecord;
 import org.pviommu.journal.record.JournalRecord;
 import org.pviommu.journal.record.OutsideEvent;
-import org.pviommu.journal.record.RecordEncoder;
 
 /** Replays on the engine itself: what it records is compared with the journal byte for byte. */
 final class EngineTarget implements ReplayTarget {
@@ -29,14 +29,16 @@ final class EngineTarget implements ReplayTarget {
 
     private final Arena arena = Arena.ofConfined();
     private final RecordedAnswers answers = new RecordedAnswers();
-    private final Map<Integer, ReplayLog> logs = new HashMap<>();
-    private final Elements elements =
-            new Elements(arena.allocate((long) RecordEncoder.MAX_OPERATIONS * IommuRangeOp.SIZE));
+    private final ReplayLog log = new ReplayLog(arena);
+    private final Map<Integer, SwitchedLog> logs = new HashMap<>();
     /** Guests of which nobody knows what they did, until they are removed. */
-    private final Set<Integer> unknown = new HashSet<>();
+    private final Set<Integer> unknown = new TreeSet<>();
 
+    private @Nullable IntFunction<? extends BatchLog> live;
+    private @Nullable HostCapabilities capabilities;
     private @Nullable Engine engine;
     private @Nullable BatchPlayer player;
+    private @Nullable EngineBatches batches;
 
     /** The engine in the state that was reached; null before the first start of the service. */
     @Nullable
@@ -44,82 +46,143 @@ final class EngineTarget implements ReplayTarget {
         return engine;
     }
 
+    /** From now on the engine is not replaying any more: what happens to a guest is recorded there. */
+    void recordTo(IntFunction<? extends BatchLog> newLogs) {
+        answers.use(List.of());
+        live = newLogs;
+        logs.forEach((guestId, each) -> each.switchTo(newLogs.apply(guestId)));
+    }
+
     @Override
     public void serviceStarted(JournalRecord.ServiceStart start) {
-        if (player != null) {
-            answers.use(List.of());
-            logs.values().forEach(ReplayLog::expectAnything);
-            player.restart();
-            unknown.clear();
-            return;
+        HostCapabilities before = capabilities;
+        HostCapabilities now = new HostCapabilities("replay", start.lastBfn(), 4096, start.cutsMappings());
+        if (before != null) {
+            restart();
         }
-        begin(new HostCapabilities("replay", start.lastBfn(), 4096, start.cutsMappings()));
+        if (before != null && !now.equals(before)) {
+            requireNoGuests(before, now);
+            closeEngine();
+        }
+        if (engine == null) {
+            engine = new Engine(new RecordedHost(now, answers), this::logOf, answers::refusesTablePage);
+            player = new BatchPlayer(engine);
+            batches = new EngineBatches(player, log, arena);
+            capabilities = now;
+        }
     }
 
-    private void begin(HostCapabilities capabilities) {
-        engine = new Engine(new RecordedHost(capabilities, answers), this::log, answers::refusesTablePage);
-        player = new BatchPlayer(engine);
+    /**
+     * A new start rebuilds from the journal, so what it reached is what this replay reached. A guest of which that is not known
+     * had to begin anew, and so had those whose mappings lead to its frames.
+     */
+    private void restart() {
+        answers.use(List.of());
+        log.expectAnything();
+        for (int guestId : unknown) {
+            if (requireEngine().guest(guestId) != null) {
+                player().removeGuest(guestId, true);
+            }
+        }
+        unknown.clear();
+        player().restart();
     }
 
-    private ReplayLog log(int guestId) {
-        return logs.computeIfAbsent(guestId, id -> new ReplayLog(arena));
+    private void requireNoGuests(HostCapabilities before, HostCapabilities now) {
+        int guests = requireEngine().guests().size();
+        if (guests > 0) {
+            throw new EngineException(
+                    EngineException.Kind.INVALID,
+                    "the service started with guests=" + guests + " on another host IOMMU: lastBfn=" + now.lastBfn()
+                            + " cutsMappings=" + now.cutsMappings() + ", before lastBfn=" + before.lastBfn()
+                            + " cutsMappings=" + before.cutsMappings());
+        }
+    }
+
+    private BatchLog logOf(int guestId) {
+        return logs.computeIfAbsent(guestId, id -> new SwitchedLog(live == null ? log : live.apply(id)));
     }
 
     @Override
-    public void run(List<PendingRecord> call) {
+    public boolean run(List<PendingRecord> call) {
         PendingRecord last = call.getLast();
         int guestId = last.record().guestId();
-        if (isUnknown(call, guestId)) {
-            return;
+        if (!isKnown(call, guestId)) {
+            runUnknown(last.record());
+            return false;
         }
         answers.use(events(call));
-        ReplayLog log = log(guestId);
         log.expect(call);
         try {
-            switch (last.record()) {
-                case JournalRecord.GuestChange change -> change(change);
-                case JournalRecord.Slice slice -> batch(call, slice);
-            }
+            apply(call, last.record());
         } catch (EngineException e) {
-            log.requireAllSeen();
-            throw new DifferenceException(new Difference(
-                    last.sequence(),
-                    last.timeMillis(),
-                    "the engine refuses it",
-                    Describe.record(last.record()),
-                    String.valueOf(e.getMessage())));
+            return refused(last, guestId, e);
         }
         log.requireAllSeen();
-        if (!answers.allGiven()) {
-            throw new DifferenceException(new Difference(
-                    last.sequence(),
-                    last.timeMillis(),
-                    "the host IOMMU or the table pool was asked less often",
-                    Describe.record(last.record()),
-                    "fewer questions"));
+        return true;
+    }
+
+    private void apply(List<PendingRecord> call, JournalRecord.OfGuest last) {
+        switch (last) {
+            case JournalRecord.GuestChange change -> changes().apply(change);
+            case JournalRecord.Slice slice -> batches().run(call, slice);
         }
+    }
+
+    private EngineChanges changes() {
+        return new EngineChanges(requireEngine(), player());
+    }
+
+    /**
+     * A record that came out another way says more than a refusal after it. Where the state of some
+     * guest is not known, that may be the reason why something of another one cannot be done.
+     */
+    private boolean refused(PendingRecord last, int guestId, EngineException e) {
+        if (!unknown.isEmpty()) {
+            unknown.add(guestId);
+            return false;
+        }
+        log.requireNoDifference();
+        throw DifferenceException.at(last, "the engine refuses it", String.valueOf(e.getMessage()));
     }
 
     /** A call that a mistake of the service ended, or with more outside events than were kept, cannot be done again. */
-    private boolean isUnknown(List<PendingRecord> call, int guestId) {
-        PendingRecord last = call.getLast();
-        boolean broken =
-                last.record() instanceof JournalRecord.Slice slice && slice.part() == SliceRecord.Part.CALL_BROKEN;
-        if (broken || call.stream().anyMatch(each -> each.record().incomplete())) {
+    private boolean isKnown(List<PendingRecord> call, int guestId) {
+        boolean incomplete = false;
+        for (PendingRecord each : call) {
+            incomplete |= each.record().incomplete();
+        }
+        boolean broken = call.getLast().record() instanceof JournalRecord.Slice slice
+                && slice.part() == SliceRecord.Part.CALL_BROKEN;
+        if (incomplete || broken) {
             unknown.add(guestId);
         }
-        if (!unknown.contains(guestId)) {
-            return false;
+        return !unknown.contains(guestId);
+    }
+
+    /** Its memory and its end concern other guests; what it mapped does not. */
+    private void runUnknown(JournalRecord.OfGuest record) {
+        if (!(record instanceof JournalRecord.GuestChange change)) {
+            return;
         }
-        if (last.record() instanceof JournalRecord.GuestChange change
-                && change.change() instanceof Change.GuestRemoved removed
-                && removed.done()) {
-            answers.use(List.of());
-            log(guestId).expectAnything();
-            player().removeGuest(guestId, false);
+        answers.use(List.of());
+        log.expectAnything();
+        try {
+            applyUnknown(record.guestId(), change);
+        } catch (EngineException e) {
+            // it may not fit to a state that is not the true one
+        }
+    }
+
+    private void applyUnknown(int guestId, JournalRecord.GuestChange change) {
+        if (!(change.change() instanceof Change.GuestRemoved removed)) {
+            changes().apply(change);
+            return;
+        }
+        if (removed.done()) {
             unknown.remove(guestId);
         }
-        return true;
+        player().removeGuest(guestId, !removed.done());
     }
 
     private static List<OutsideEvent> events(List<PendingRecord> call) {
@@ -132,181 +195,34 @@ final class EngineTarget implements ReplayTarget {
     }
 
     private BatchPlayer player() {
-        if (player == null) {
-            throw new EngineException(
-                    EngineException.Kind.INVALID, "the journal does not begin with a start of the service");
-        }
-        return player;
+        return requireStarted(player);
     }
 
-    BatchPlayer playerBesidesTheJournal() {
-        answers.use(List.of());
-        logs.values().forEach(ReplayLog::expectAnything);
-        return player();
+    private EngineBatches batches() {
+        return requireStarted(batches);
     }
 
     private Engine requireEngine() {
-        player();
-        return java.util.Objects.requireNonNull(engine);
+        return requireStarted(engine);
     }
 
-    private Guest guest(int guestId) {
-        Guest guest = requireEngine().guest(guestId);
-        if (guest == null) {
-            throw new EngineException(EngineException.Kind.NOT_FOUND, "guest=" + guestId + " is not there");
+    private static <T> T requireStarted(@Nullable T part) {
+        if (part == null) {
+            throw new EngineException(
+                    EngineException.Kind.INVALID, "the journal does not begin with a start of the service");
         }
-        return guest;
-    }
-
-    private void change(JournalRecord.GuestChange record) {
-        int guestId = record.guestId();
-        switch (record.change()) {
-            case Change.GuestAdded added -> add(guestId, added);
-            case Change.GuestRemoved removed -> player().removeGuest(guestId, removed.heldByGrantees());
-            case Change.MemoryRegistered memory ->
-                guest(guestId)
-                        .registerMemory(
-                                memory.firstMfn(),
-                                memory.pages(),
-                                new AbsentMemory(memory.pages() << 12, memory.file(), memory.fileOffsetBytes()));
-            case Change.MemoryUnregistered memory -> guest(guestId).unregisterMemory(memory.firstMfn(), memory.pages());
-            case Change.GrantGiven grant ->
-                requireEngine()
-                        .grant(
-                                grant.ownerId(),
-                                grant.ownerFirstMfn(),
-                                grant.pages(),
-                                guestId,
-                                grant.firstMfn(),
-                                grant.access());
-            case Change.GrantRevoked revoked -> revoke(guestId, revoked);
-            case Change.GuestReturned returned -> player().returned(guestId);
-        }
-    }
-
-    /** The refusal of the host is part of what is recorded. */
-    private void add(int guestId, Change.GuestAdded added) {
-        if (engine == null) {
-            begin(added.host()); // the start of the service is in a part of the journal that was dropped
-        }
-        try {
-            requireEngine().addGuest(guestId, added.policy(), added.endpoints());
-        } catch (EngineException e) {
-            if (added.admitted() || e.kind() != EngineException.Kind.HOST) {
-                throw e;
-            }
-        }
-    }
-
-    private void revoke(int guestId, Change.GrantRevoked revoked) {
-        try {
-            requireEngine().revoke(guestId, revoked.firstMfn(), revoked.force());
-        } catch (EngineException e) {
-            if (e.kind() != EngineException.Kind.HOST) {
-                throw e;
-            }
-        }
-    }
-
-    private void batch(List<PendingRecord> call, JournalRecord.Slice last) {
-        switch (last.subOp()) {
-            case IommuOp.FLUSH -> player().flush(last.guestId(), last.context());
-            case IommuOp.ALLOC_CONTEXT, IommuOp.FREE_CONTEXT, IommuOp.ATTACH_DEVICE -> {
-                elements.start(last.subOp());
-                ownSlices(call, last.subOp()).forEach(slice -> elements.add(slice.runs()));
-                player().contexts(last.guestId(), last.subOp(), elements.array(), elements.count());
-            }
-            default -> {
-                player().begin(last.guestId(), last.context(), last.subOp(), isDeferred(call, last));
-                if (last.part() == SliceRecord.Part.CALL_ABANDONED) {
-                    slices(call, last.subOp(), false);
-                    player().abandon();
-                } else {
-                    slices(call, last.subOp(), last.operations() > 0 || endsInSlice(call));
-                    player().finish();
-                }
-            }
-        }
-    }
-
-    /** The record that ends an abandoned call, or one whose last slice found no room, does not say it. */
-    private static boolean isDeferred(List<PendingRecord> call, JournalRecord.Slice last) {
-        return ownSlices(call, last.subOp()).stream().anyMatch(JournalRecord.Slice::deferred);
-    }
-
-    /** Whether the slice before the last record was not over yet: an early flush has covered its last operation. */
-    private static boolean endsInSlice(List<PendingRecord> call) {
-        if (call.size() < 2) {
-            return false;
-        }
-        return call.get(call.size() - 2).record() instanceof JournalRecord.Slice slice
-                && slice.part() == SliceRecord.Part.OF_SLICE;
-    }
-
-    private static List<JournalRecord.Slice> ownSlices(List<PendingRecord> call, int subOp) {
-        List<JournalRecord.Slice> own = new ArrayList<>();
-        for (PendingRecord each : call) {
-            if (each.record() instanceof JournalRecord.Slice slice && slice.subOp() == subOp) {
-                own.add(slice);
-            }
-        }
-        return own;
-    }
-
-    /** Gives the slices of a call to the engine, cut where they were cut. */
-    private void slices(List<PendingRecord> call, int subOp, boolean lastIsLast) {
-        List<JournalRecord.Slice> own = ownSlices(call, subOp);
-        int guestId = own.getFirst().guestId();
-        elements.start(subOp);
-        for (JournalRecord.Slice slice : own) {
-            elements.add(slice.runs());
-            boolean end = slice.part() == SliceRecord.Part.CALL_END;
-            if (slice.part() != SliceRecord.Part.OF_SLICE && elements.count() > 0) {
-                log(guestId).room(slice.roomForMaps(), slice.roomForRemovals());
-                player().slice(elements.array(), elements.count(), end && lastIsLast);
-                elements.start(subOp);
-            }
-        }
+        return part;
     }
 
     @Override
     public void runCutOff(List<PendingRecord> call) {
         JournalRecord.OfGuest first = call.getFirst().record();
-        if (unknown.contains(first.guestId()) || !(first instanceof JournalRecord.Slice)) {
+        if (!isKnown(call, first.guestId()) || !(first instanceof JournalRecord.Slice)) {
             return;
         }
         answers.use(events(call));
-        log(first.guestId()).expectAnything();
-        cutOff(call);
-    }
-
-    private void cutOff(List<PendingRecord> call) {
-        JournalRecord.Slice main = null;
-        for (PendingRecord each : call) {
-            if (each.record() instanceof JournalRecord.Slice slice && slice.part() != SliceRecord.Part.NESTED) {
-                main = slice;
-                break;
-            }
-        }
-        if (main == null) {
-            return; // a flush of another address space, and a new start owes nothing
-        }
-        if (IommuOp.elementBytes(main.subOp()) < IommuRangeOp.SIZE && isContextOp(main.subOp())) {
-            elements.start(main.subOp());
-            ownSlices(call, main.subOp()).forEach(slice -> elements.add(slice.runs()));
-            player().contexts(main.guestId(), main.subOp(), elements.array(), elements.count());
-            return;
-        }
-        player().begin(main.guestId(), main.context(), main.subOp(), main.deferred());
-        slices(call, main.subOp(), false);
-        if (elements.count() > 0) {
-            player().slice(elements.array(), elements.count(), false); // the slice whose end is missing
-        }
-        player().abandon();
-    }
-
-    private static boolean isContextOp(int subOp) {
-        return subOp == IommuOp.ALLOC_CONTEXT || subOp == IommuOp.FREE_CONTEXT || subOp == IommuOp.ATTACH_DEVICE;
+        log.expectAnything();
+        batches().runCutOff(call);
     }
 
     @Override
@@ -344,19 +260,29 @@ final class EngineTarget implements ReplayTarget {
             return List.of();
         }
         return engine.guests().stream()
+                .filter(guest -> !unknown.contains(guest.id()))
                 .map(guest -> new GuestDigest(guest.id(), guest.digest(), guest.mappedFrames()))
                 .toList();
     }
 
     @Override
+    public List<Integer> unknownGuests() {
+        return List.copyOf(unknown);
+    }
+
+    private void closeEngine() {
+        answers.use(List.of());
+        log.expectAnything();
+        Objects.requireNonNull(player).close();
+        Objects.requireNonNull(engine).close();
+        player = null;
+        engine = null;
+    }
+
+    @Override
     public void close() {
-        if (player != null) {
-            player.close();
-        }
         if (engine != null) {
-            answers.use(List.of());
-            logs.values().forEach(ReplayLog::expectAnything);
-            engine.close();
+            closeEngine();
         }
         arena.close();
     }

@@ -2,10 +2,14 @@ package org.pviommu.journal.replay;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.pviommu.engine.OutsideEvents;
 import org.pviommu.journal.record.OutsideEvent;
 
-/** What the outside answered during the call that is being replayed, by the number of the question. */
+/**
+ * What the outside answered during the call that is being replayed, by the number of the question. An answer that is not asked for
+ * is missing in what the replay records.
+ */
 final class RecordedAnswers {
     private final Questions host = new Questions();
     private final Questions tables = new Questions();
@@ -27,11 +31,6 @@ final class RecordedAnswers {
         return tables.next() != null;
     }
 
-    /** Whether each recorded answer was asked for. */
-    boolean allGiven() {
-        return host.allGiven() && tables.allGiven();
-    }
-
     private static final class Questions {
         private final List<OutsideEvent> events = new ArrayList<>();
         private int number;
@@ -48,7 +47,7 @@ final class RecordedAnswers {
             }
         }
 
-        @org.jspecify.annotations.Nullable
+        @Nullable
         OutsideEvent next() {
             int asked = number++;
             if (index == events.size()) {
@@ -62,10 +61,6 @@ final class RecordedAnswers {
                 index++;
             }
             return event;
-        }
-
-        boolean allGiven() {
-            return index == events.size();
         }
     }
 }

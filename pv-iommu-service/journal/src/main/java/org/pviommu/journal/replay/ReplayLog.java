@@ -2,8 +2,6 @@ package org.pviommu.journal.replay;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.pviommu.engine.BatchLog;
@@ -15,11 +13,15 @@ import org.pviommu.journal.record.RecordDecoder;
 import org.pviommu.journal.record.RecordEncoder;
 import org.pviommu.journal.record.RecordKind;
 
-/** The log of the replaying engine: compares each record with the one in the journal, and has room when the recorded one had. */
+/**
+ * The log of the replaying engine, for all guests, because one call is replayed at a time: compares each record with the one in
+ * the journal, and has room when the recorded one had.
+ */
 final class ReplayLog implements BatchLog {
     private final MemorySegment buffer;
     private final RecordEncoder encoder;
-    private final Deque<PendingRecord> expected = new ArrayDeque<>();
+    private List<PendingRecord> expected = List.of();
+    private int seen;
     private boolean roomForMaps;
     private boolean roomForRemovals;
     private boolean lenient;
@@ -32,8 +34,8 @@ final class ReplayLog implements BatchLog {
 
     /** Begins a call whose records should be these. */
     void expect(List<PendingRecord> call) {
-        expected.clear();
-        expected.addAll(call);
+        expected = call;
+        seen = 0;
         lenient = false;
         difference = null;
         room(true, true);
@@ -41,8 +43,10 @@ final class ReplayLog implements BatchLog {
 
     /** Begins a call whose end is not known: what comes is not compared. */
     void expectAnything() {
-        expected.clear();
+        expected = List.of();
+        seen = 0;
         lenient = true;
+        difference = null;
         room(true, true);
     }
 
@@ -54,15 +58,14 @@ final class ReplayLog implements BatchLog {
 
     /** After a call: everything came out as recorded, and nothing of it is missing. */
     void requireAllSeen() {
-        PendingRecord missing = expected.peek();
-        if (difference == null && missing != null) {
-            difference = new Difference(
-                    missing.sequence(),
-                    missing.timeMillis(),
-                    "the replay did not come to this record",
-                    Describe.record(missing.record()),
-                    "nothing");
+        requireNoDifference();
+        if (seen < expected.size()) {
+            throw DifferenceException.at(expected.get(seen), "the replay did not come to this record", "nothing");
         }
+    }
+
+    /** What was recorded so far is the same. */
+    void requireNoDifference() {
         if (difference != null) {
             throw new DifferenceException(difference);
         }
@@ -90,21 +93,32 @@ final class ReplayLog implements BatchLog {
     }
 
     private String by() {
-        PendingRecord next = expected.peek();
-        return next == null ? "" : next.record().by();
+        return seen < expected.size() ? expected.get(seen).record().by() : "";
     }
 
     /** The first difference counts; what the engine does after it is not looked at. */
     private void compare(RecordKind kind) {
-        MemorySegment made = buffer.asSlice(0, encoder.lengthBytes());
-        PendingRecord next = expected.poll();
-        if (next == null) {
-            String got = Describe.record(RecordDecoder.decode(kind.number(), made));
-            differs(new Difference(0, 0, "the replay made a record that the journal does not have", "nothing", got));
-        } else if (next.kind() != kind.number() || next.payload().mismatch(made) != -1) {
-            JournalRecord got = RecordDecoder.decode(kind.number(), made);
-            differs(Difference.of(next.sequence(), next.timeMillis(), next.record(), got));
+        if (seen == expected.size()) {
+            PendingRecord last = expected.getLast(); // a call has a record
+            differs(new Difference(
+                    last.sequence(),
+                    last.timeMillis(),
+                    "the replay made a record after it that the journal does not have",
+                    "nothing",
+                    Describe.record(made(kind))));
+            return;
         }
+        PendingRecord next = expected.get(seen++);
+        long lengthBytes = encoder.lengthBytes();
+        if (next.kind() != kind.number()
+                || next.payload().byteSize() != lengthBytes
+                || MemorySegment.mismatch(next.payload(), 0, lengthBytes, buffer, 0, lengthBytes) != -1) {
+            differs(Difference.of(next.sequence(), next.timeMillis(), next.record(), made(kind)));
+        }
+    }
+
+    private JournalRecord made(RecordKind kind) {
+        return RecordDecoder.decode(kind.number(), buffer.asSlice(0, encoder.lengthBytes()));
     }
 
     private void differs(Difference first) {

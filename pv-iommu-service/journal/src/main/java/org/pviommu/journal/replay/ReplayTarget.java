@@ -13,9 +13,10 @@ interface ReplayTarget extends AutoCloseable {
      * Does once more what a guest did in one call.
      *
      * @param call its records, in order; the last one ends the call
+     * @return whether it was compared; false when it is not known what the guest has done
      * @throws DifferenceException when it comes out another way
      */
-    void run(List<PendingRecord> call);
+    boolean run(List<PendingRecord> call);
 
     /**
      * Does once more what was recorded of a call that the death of the service cut off.
@@ -27,8 +28,11 @@ interface ReplayTarget extends AutoCloseable {
     /** The mappings of all guests as they are now. */
     List<MappedRun> mappings();
 
-    /** The digest of each guest that is there, in the order of their numbers. */
+    /** The digest of each guest that is there and of which all is known, in the order of their numbers. */
     List<GuestDigest> digests();
+
+    /** Guests that cannot be compared now, because the journal does not say all that they did. */
+    List<Integer> unknownGuests();
 
     @Override
     void close();

@@ -1,12 +1,16 @@
 package org.pviommu.journal.replay;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
+import org.pviommu.engine.BatchLog;
 import org.pviommu.engine.Change;
+import org.pviommu.engine.Engine;
 import org.pviommu.journal.record.BadRecordException;
 import org.pviommu.journal.record.JournalRecord;
 import org.pviommu.journal.record.RecordDecoder;
@@ -17,6 +21,8 @@ import org.pviommu.journal.record.RecordDecoder;
  * <p>Records of one call of a guest follow each other among those of other guests; the call is done when its last record comes.
  * That is in the right order: what another guest does while a call is under way cannot concern it, because what two guests
  * share changes under the locks of both.
+ *
+ * <p>It ends at the first difference; what comes after it cannot be told from its consequences.
  */
 public final class Replayer implements AutoCloseable {
     private final RecordSource source;
@@ -25,10 +31,13 @@ public final class Replayer implements AutoCloseable {
     /** Guests that are there, and the records of their coming. */
     private final Map<Integer, Long> came = new LinkedHashMap<>();
 
+    private boolean started;
     private long firstSequence;
     private long records;
     private long operations;
+    private long notCompared;
     private long lastSequence;
+    private @Nullable Difference difference;
 
     private Replayer(RecordSource source, ReplayTarget target) {
         this.source = source;
@@ -46,34 +55,53 @@ public final class Replayer implements AutoCloseable {
      * @throws BadRecordException when a record does not have the form of one
      */
     public ReplayReport run(long until) {
-        Difference difference = null;
-        try {
-            while (lastSequence < until && source.next()) {
-                step();
-            }
-        } catch (DifferenceException e) {
-            difference = e.difference();
+        while (difference == null && lastSequence < until && source.next()) {
+            difference = step();
         }
-        return report(difference);
+        return report();
     }
 
-    private ReplayReport report(@Nullable Difference difference) {
+    private ReplayReport report() {
         long open = pending.values().stream().filter(call -> !call.isEmpty()).count();
-        return new ReplayReport(records, operations, lastSequence, open, target.digests(), difference);
+        return new ReplayReport(
+                records,
+                operations,
+                lastSequence,
+                open,
+                notCompared,
+                target.digests(),
+                target.unknownGuests(),
+                difference);
     }
 
-    private void step() {
+    private @Nullable Difference step() {
         lastSequence = source.sequence();
         records++;
         if (firstSequence == 0) {
             firstSequence = lastSequence;
         }
-        JournalRecord record;
+        JournalRecord record = decode();
         try {
-            record = RecordDecoder.decode(source.kind(), source.payload());
+            apply(record);
+            return null;
+        } catch (DifferenceException e) {
+            return e.difference();
+        } catch (RuntimeException e) {
+            // A journal may come from anywhere, and say what no engine can have done.
+            return new Difference(
+                    lastSequence, source.timeMillis(), "it cannot be replayed", Describe.record(record), e.toString());
+        }
+    }
+
+    private JournalRecord decode() {
+        try {
+            return RecordDecoder.decode(source.kind(), source.payload());
         } catch (BadRecordException e) {
             throw new BadRecordException("record " + lastSequence + ": " + e.getMessage());
         }
+    }
+
+    private void apply(JournalRecord record) {
         switch (record) {
             case JournalRecord.ServiceStart start -> restart(start);
             case JournalRecord.OfGuest ofGuest -> add(ofGuest);
@@ -90,6 +118,7 @@ public final class Replayer implements AutoCloseable {
             }
         }
         pending.clear();
+        started = true;
         target.serviceStarted(start);
     }
 
@@ -100,22 +129,34 @@ public final class Replayer implements AutoCloseable {
         if (record instanceof JournalRecord.Slice slice) {
             operations += slice.operations();
         }
-        List<PendingRecord> call = pending.computeIfAbsent(record.guestId(), id -> new ArrayList<>());
-        call.add(new PendingRecord(lastSequence, source.timeMillis(), source.kind(), copy(source.payload()), record));
+        List<PendingRecord> before = pending.get(record.guestId());
+        if (record.endOfCall() && (before == null || before.isEmpty())) {
+            run(List.of(pending(record, source.payload()))); // the usual case: nothing has to be kept
+            return;
+        }
+        List<PendingRecord> call = before == null ? new ArrayList<>() : before;
+        pending.put(record.guestId(), call);
+        call.add(pending(record, copy(source.payload())));
         if (record.endOfCall()) {
             try {
-                target.run(call);
+                run(call);
             } finally {
                 call.clear();
             }
         }
     }
 
-    /** Where the beginning of a journal was dropped, guests whose coming was in it are over soon, and nothing is known of them. */
+    /**
+     * Where the beginning of a journal was dropped, nothing is known of guests whose coming was in it: all of them have gone
+     * since, or it would still be there. Nor is the start of the service, which the coming of a guest tells as well.
+     */
     private boolean isOfDroppedPart(JournalRecord.OfGuest record) {
         if (record instanceof JournalRecord.GuestChange change) {
-            if (change.change() instanceof Change.GuestAdded) {
+            if (change.change() instanceof Change.GuestAdded added) {
                 came.put(record.guestId(), lastSequence);
+                if (!started && firstSequence > 1) {
+                    restart(new JournalRecord.ServiceStart(added.lastBfn(), added.cutsMappings(), ""));
+                }
             } else if (change.change() instanceof Change.GuestRemoved removed && removed.done()) {
                 return came.remove(record.guestId()) == null && firstSequence > 1;
             }
@@ -128,8 +169,18 @@ public final class Replayer implements AutoCloseable {
         return Map.copyOf(came);
     }
 
+    private void run(List<PendingRecord> call) {
+        if (!target.run(call)) {
+            notCompared += call.size();
+        }
+    }
+
+    private PendingRecord pending(JournalRecord.OfGuest record, MemorySegment payload) {
+        return new PendingRecord(lastSequence, source.timeMillis(), source.kind(), payload, record);
+    }
+
     private static MemorySegment copy(MemorySegment payload) {
-        return MemorySegment.ofArray(payload.toArray(java.lang.foreign.ValueLayout.JAVA_BYTE));
+        return MemorySegment.ofArray(payload.toArray(ValueLayout.JAVA_BYTE));
     }
 
     /** What is mapped in the state that was reached. */
@@ -138,18 +189,28 @@ public final class Replayer implements AutoCloseable {
     }
 
     /** The engine in the state that was reached, for a restart; null on the model, or before the service's first start. */
-    public org.pviommu.engine.@Nullable Engine engine() {
+    public @Nullable Engine engine() {
         return target instanceof EngineTarget engineTarget ? engineTarget.engine() : null;
     }
 
-    /** Changes the state that was reached by what is not in the journal that was run. On the engine only. */
-    public org.pviommu.engine.BatchPlayer playerBesidesTheJournal() {
-        return ((EngineTarget) target).playerBesidesTheJournal();
-    }
-
-    /** As if the service started now: a call that was cut off is over, and nothing is owed. */
+    /**
+     * As if the service started now: a call that was cut off is over, and nothing is owed.
+     *
+     * @throws org.pviommu.engine.EngineException when guests are there and the host IOMMU is not like the one before
+     */
     public void restartHere(JournalRecord.ServiceStart start) {
         restart(start);
+    }
+
+    /**
+     * The replay is over, and {@link #engine} goes on: what happens to its guests from now on is recorded there.
+     *
+     * @param logs asked once for each guest
+     */
+    public void recordTo(IntFunction<? extends BatchLog> logs) {
+        if (target instanceof EngineTarget engineTarget) {
+            engineTarget.recordTo(logs);
+        }
     }
 
     @Override

@@ -38,7 +38,8 @@ final class ChronicleSegment implements AutoCloseable {
 
     static {
         // In case the command line did not say so: no usage figures, no banner, no threads that watch or shrink our
-        // files.
+        // files, no native library in the home directory (it would only pin threads to processors).
+        System.setProperty("jna.nounpack", "true");
         System.setProperty("chronicle.analytics.disable", "true");
         System.setProperty("chronicle.announcer.disable", "true");
         System.setProperty("chronicle.disk.monitor.disable", "true");
@@ -125,10 +126,11 @@ final class ChronicleSegment implements AutoCloseable {
     /**
      * Gets more space; nobody writes there yet, so zeroes may go past Chronicle's mapping.
      *
+     * @param frameBytes the next frame, for which it must be enough in any case
      * @throws IOException when the disk has none; some may have been added
      */
-    void extend() throws IOException {
-        long wantedBytes = positionBytes + roomBytes;
+    void extend(int frameBytes) throws IOException {
+        long wantedBytes = positionBytes + Math.max(roomBytes, (long) frameBytes + SLACK_BYTES);
         while (allocatedBytes < wantedBytes) {
             long stepBytes = Math.min(STEP_BYTES, wantedBytes - allocatedBytes);
             JournalFiles.writeZeroes(channel, allocatedBytes, stepBytes);

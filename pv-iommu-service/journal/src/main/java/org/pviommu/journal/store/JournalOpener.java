@@ -139,6 +139,10 @@ final class JournalOpener {
         }
         drainedRecords = drain.lastSequence() - before;
         abandonedClaims = drain.abandoned();
+        if (drainedRecords > 0) {
+            // Also when an attempt to open it got further than the one before, but not to its end.
+            state = OpenReport.State.CRASHED;
+        }
         queue.sync();
     }
 }

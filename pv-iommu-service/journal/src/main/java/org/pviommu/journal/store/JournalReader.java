@@ -170,13 +170,14 @@ public final class JournalReader implements AutoCloseable {
         }
     }
 
+    /** The mark first, then the manifest, then the file: a writer that goes on meanwhile only adds to what the mark speaks of. */
     private void reload() throws IOException {
+        mark = HighWater.read(directory, manifest.id());
         Manifest fresh = Manifest.load(directory);
         if (fresh == null || !fresh.id().equals(manifest.id())) {
             throw new JournalException("directory=" + directory + " holds another journal now");
         }
         manifest = fresh;
-        mark = HighWater.read(directory, manifest.id());
     }
 
     /**

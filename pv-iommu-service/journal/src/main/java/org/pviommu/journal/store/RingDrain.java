@@ -83,6 +83,7 @@ final class RingDrain implements ControlledMessageHandler {
      */
     boolean drainLeftOver() {
         finishConsuming();
+        requireSoundLengths();
         do {
             long before;
             do {
@@ -92,7 +93,7 @@ final class RingDrain implements ControlledMessageHandler {
             } while (ring.consumerPosition() != before);
             wipeUnfinished();
         } while (ring.unblock());
-        // A length of zero: space that was claimed last, by somebody who died before he could say how much.
+        // A length of zero is the end, see requireHole.
         return ring.consumerPosition() == ring.producerPosition() || headLength() == 0;
     }
 
@@ -111,6 +112,32 @@ final class RingDrain implements ControlledMessageHandler {
             buffer.putLong(index(position), 0);
         }
         buffer.putLongRelease(ringBytes + RingBufferDescriptor.HEAD_POSITION_OFFSET, Math.max(head, consumed));
+    }
+
+    /** Agrona trusts lengths, and would step out of the ring with a wrong one. */
+    private void requireSoundLengths() {
+        long tail = ring.producerPosition();
+        long position = ring.consumerPosition();
+        int length = headLength();
+        while (position < tail && length != 0) {
+            long takes = Math.abs((long) length) + RingRecord.ALIGNMENT_BYTES - 1 & -RingRecord.ALIGNMENT_BYTES;
+            if (takes < RingRecord.AGRONA_HEADER_BYTES
+                    || takes > Math.min(file.ringBytes() - index(position), tail - position)) {
+                throw damaged(lastSequence + 1, "ring record lengthBytes=" + length + " at position=" + position);
+            }
+            position += takes;
+            length = position < tail ? buffer.getIntVolatile(index(position)) : 0;
+        }
+        requireHole(position, tail);
+    }
+
+    /** A length of zero is the last claim of somebody who died before he could say how much; nothing can be behind it. */
+    private void requireHole(long first, long tail) {
+        for (long position = first; position < tail; position += RingRecord.ALIGNMENT_BYTES) {
+            if (buffer.getLong(index(position)) != 0) {
+                throw damaged(lastSequence + 1, "ring has something behind its end, position=" + position);
+            }
+        }
     }
 
     /** What an unfinished claim holds must be gone before it is skipped, or a second crash could take it for a record. */

@@ -39,6 +39,7 @@ final class SegmentQueue implements RecordSink, AutoCloseable {
     private long begunNs;
     private long lastCycle;
     private int chainCrc;
+    private int writtenChainCrc;
     private long lastTimeMillis;
     private int lastFrameBytes;
     private long nextAttemptNs;
@@ -65,11 +66,13 @@ final class SegmentQueue implements RecordSink, AutoCloseable {
         this.manifest = manifest;
         directory = settings.directory();
         openDirectory = directory.resolve(SegmentNames.OPEN_DIRECTORY);
-        encoder = new FrameEncoder(JournalRing.maxPayloadBytes(settings.ringBytes()));
+        // Not this ring's limit: an earlier process may have left records of a larger one.
+        encoder = new FrameEncoder(Frame.MAX_PAYLOAD_BYTES);
         lastSequence = manifest.lastSequence();
         writtenSequence = lastSequence;
         syncedSequence = mark.sequence();
         chainCrc = manifest.chainCrc();
+        writtenChainCrc = chainCrc;
         lastCycle = manifest.sealed().isEmpty()
                 ? -1
                 : SegmentNames.cycle(manifest.sealed().getLast().name());
@@ -154,6 +157,8 @@ final class SegmentQueue implements RecordSink, AutoCloseable {
         if (sequence <= writtenSequence) {
             return true;
         } else if (segment != null && segment.readBack(sequence, lastFrameBytes)) {
+            // Nothing is written before this one is confirmed, so the chain ends with it.
+            writtenChainCrc = chainCrc;
             writtenSequence = sequence;
             return true;
         }
@@ -173,7 +178,7 @@ final class SegmentQueue implements RecordSink, AutoCloseable {
             } else if (isDue(current)) {
                 roll(current);
             }
-            keepReserve();
+            keepReserve(frameBytes);
         }
         ChronicleSegment segment = current;
         return segment != null && segment.hasRoom(frameBytes) ? segment : null;
@@ -191,13 +196,13 @@ final class SegmentQueue implements RecordSink, AutoCloseable {
     }
 
     /** Space ahead of the writer is what lets removals go on for a while when the disk is full. */
-    private void keepReserve() throws IOException {
+    private void keepReserve(int frameBytes) throws IOException {
         ChronicleSegment segment = current;
-        if (segment == null || (segment.hasReserve() && !spaceShort)) {
+        if (segment == null || (segment.hasReserve() && segment.hasRoom(frameBytes) && !spaceShort)) {
             return;
         }
         try {
-            segment.extend();
+            segment.extend(frameBytes);
             spaceIsBack();
         } catch (IOException e) {
             noteShortOfSpace(e);
@@ -327,10 +332,10 @@ final class SegmentQueue implements RecordSink, AutoCloseable {
      */
     void sync() throws IOException {
         ChronicleSegment segment = current;
-        if (segment != null && lastSequence > syncedSequence) {
+        if (segment != null && writtenSequence > syncedSequence) {
             hooks.force(segment.channel());
-            highWater.write(lastSequence, chainCrc);
-            syncedSequence = lastSequence;
+            highWater.write(writtenSequence, writtenChainCrc);
+            syncedSequence = writtenSequence;
         }
     }
 

@@ -33,7 +33,7 @@ final class SegmentScanner implements AutoCloseable {
     /** The file's header and two indexes come first; what follows is read in large pieces. */
     private static final int WINDOW_BYTES = 2 * Frame.MAX_BYTES;
 
-    private static final int SMALL_WINDOW_BYTES = 1 << 17;
+    private static final int SMALL_WINDOW_BYTES = 1 << 16;
 
     private final FileChannel channel;
     private final CRC32C crc = new CRC32C();

@@ -12,7 +12,7 @@ import java.util.zip.CRC32C;
 /** Completes queue files: an end mark, no space behind it, and a checksum over everything, Chronicle's own parts included. */
 final class SegmentSealer {
 
-    private static final int CHUNK_BYTES = 1 << 20;
+    private static final int CHUNK_BYTES = 1 << 18;
 
     private SegmentSealer() {}
 
@@ -30,7 +30,7 @@ final class SegmentSealer {
     static int crc(Path file) throws IOException {
         CRC32C crc = new CRC32C();
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
-            ByteBuffer chunk = ByteBuffer.allocateDirect(Math.clamp(channel.size(), 1, CHUNK_BYTES));
+            ByteBuffer chunk = ByteBuffer.allocate(Math.clamp(channel.size(), 1, CHUNK_BYTES));
             for (long at = 0; at < channel.size(); at += chunk.limit()) {
                 chunk.clear();
                 JournalFiles.read(channel, chunk, at);

@@ -21,7 +21,7 @@ final class TailInspector {
         RECORD
     }
 
-    private static final int CHUNK_BYTES = 1 << 18;
+    private static final int CHUNK_BYTES = 1 << 16;
 
     private TailInspector() {}
 
@@ -36,7 +36,7 @@ final class TailInspector {
         // The record at fromBytes itself is the one that is broken or missing; what counts is behind its first byte.
         long ownFrame = fromBytes + ChronicleFormat.HEADER_BYTES;
         ByteBuffer chunk =
-                ByteBuffer.allocateDirect(CHUNK_BYTES + Frame.PAYLOAD_OFFSET).order(ByteOrder.LITTLE_ENDIAN);
+                ByteBuffer.allocate(CHUNK_BYTES + Frame.PAYLOAD_OFFSET).order(ByteOrder.LITTLE_ENDIAN);
         Finding finding = Finding.NOTHING;
         for (long at = fromBytes; at < size; at += CHUNK_BYTES) {
             chunk.clear();

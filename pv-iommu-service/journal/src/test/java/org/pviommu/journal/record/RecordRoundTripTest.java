@@ -20,7 +20,6 @@ import org.pviommu.engine.FileIdentity;
 import org.pviommu.engine.FrameRange;
 import org.pviommu.engine.Guest;
 import org.pviommu.engine.GuestPolicy;
-import org.pviommu.engine.HostCapabilities;
 import org.pviommu.engine.ReservedRegion;
 import org.pviommu.engine.SliceRecord;
 import org.pviommu.engine.support.AttachOp;
@@ -35,7 +34,6 @@ import org.pviommu.engine.support.RecordingHost;
 import org.pviommu.engine.support.TestMemory;
 
 class RecordRoundTripTest {
-    private static final HostCapabilities HOST = new HostCapabilities("recorded", 0xffff_ffffL, 4096, true);
 
     private static final long[] EXTREMES = {
         0, 1, 127, 128, 0x3fff, 0x4000, 0xffffffffL, 1L << 32, 1L << 52, Long.MAX_VALUE, Long.MIN_VALUE, -2, -1
@@ -255,11 +253,13 @@ class RecordRoundTripTest {
                 List.of(all, last));
         GuestPolicy least = new GuestPolicy(false, true, 0, 0, 4, 1, 1, List.of());
 
-        assertKept(new Change.GuestAdded(HOST, 
+        assertKept(new Change.GuestAdded(
+                0xffff_ffffL,
+                true,
                 policy,
                 List.of(new EndpointDescriptor(-1, 7, regions), new EndpointDescriptor(0, -1, List.of())),
                 true));
-        assertKept(new Change.GuestAdded(HOST, least, List.of(), false));
+        assertKept(new Change.GuestAdded(0xffff_ffffL, true, least, List.of(), false));
     }
 
     private void assertKept(Change change) {

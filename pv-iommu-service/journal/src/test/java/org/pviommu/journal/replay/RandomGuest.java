@@ -30,35 +30,81 @@ final class RandomGuest implements AutoCloseable {
     private static final int ENDPOINT = 0x10000;
     private static final long ARRAY_MFN = 1000;
     private static final long DATA_PAGES = 40;
+    private static final long ARRAY_PAGES = 128;
     private static final int BFNS = 64;
 
-    final MemoryJournal journal = new MemoryJournal();
+    final MemoryJournal journal;
     final RecordingHost host;
     final Engine engine;
     private final Random random;
-    private final GuestDriver[] drivers = new GuestDriver[2];
+    private final Habits habits;
+    private final boolean ownsEngine;
+    private final Caller[] callers = new Caller[2];
     private final Guest[] guests = new Guest[2];
 
+    /**
+     * What goes wrong how often.
+     *
+     * @param refusals the host refuses something in one of so many steps
+     * @param unasked whether the host may remove more than it was asked to
+     * @param noRoom whether the journal is full at times
+     * @param longCalls whether a call may have more operations than a slice
+     */
+    record Habits(int refusals, boolean unasked, boolean noRoom, boolean longCalls) {
+        static final Habits WILD = new Habits(4, true, true, false);
+    }
+
     RandomGuest(long seed) {
-        random = new Random(seed);
-        host = new RecordingHost(LAST_BFN, random.nextBoolean());
-        engine = new Engine(host, journal.log());
+        this(seed, Habits.WILD, new MemoryJournal());
+    }
+
+    RandomGuest(long seed, Habits habits, MemoryJournal journal) {
+        this.random = new Random(seed);
+        this.habits = habits;
+        this.journal = journal;
+        this.host = new RecordingHost(LAST_BFN, random.nextBoolean());
+        this.engine = new Engine(host, journal.log());
+        this.ownsEngine = true;
         journal.started(host.capabilities());
         come(0);
         come(1);
+    }
+
+    /** Guests that were there when the service started again go on, as an operator who acts for them. */
+    RandomGuest(long seed, Engine engine, MemoryJournal journal) {
+        this.random = new Random(seed);
+        this.habits = Habits.WILD;
+        this.journal = journal;
+        this.host = new RecordingHost(LAST_BFN, false);
+        this.engine = engine;
+        this.ownsEngine = false;
+        for (int index = 0; index < guests.length; index++) {
+            Guest there = engine.guest(index + 1);
+            if (there == null) {
+                come(index);
+            } else {
+                guests[index] = there;
+                callers[index] = Caller.outside(engine, index + 1);
+            }
+        }
     }
 
     private void come(int index) {
         int id = index + 1;
         List<EndpointDescriptor> endpoints =
                 List.of(endpoint(id * ENDPOINT, 1), endpoint(id * ENDPOINT + 1, 1), endpoint(id * ENDPOINT + 2, 2));
-        GuestPolicy policy =
-                new GuestPolicy(true, true, 4096, 60, 24, 4 + random.nextInt(12), 4, List.of(new FrameRange(3, 4)));
-        guests[index] = engine.addGuest(id, policy, endpoints);
+        guests[index] = engine.addGuest(id, policy(), endpoints);
         guests[index].registerMemory(0, DATA_PAGES, new TestMemory(DATA_PAGES));
-        TestMemory arrays = new TestMemory(64);
-        guests[index].registerMemory(ARRAY_MFN, 64, arrays);
-        drivers[index] = new GuestDriver(engine, guests[index], arrays, ARRAY_MFN);
+        TestMemory arrays = new TestMemory(ARRAY_PAGES);
+        guests[index].registerMemory(ARRAY_MFN, ARRAY_PAGES, arrays);
+        callers[index] = ownsEngine
+                ? Caller.of(new GuestDriver(engine, guests[index], arrays, ARRAY_MFN))
+                : Caller.outside(engine, id);
+    }
+
+    private GuestPolicy policy() {
+        List<FrameRange> reserved = List.of(new FrameRange(3, 4));
+        return new GuestPolicy(true, true, 4096, 60, 24, 4 + random.nextInt(12), 4, reserved);
     }
 
     private static EndpointDescriptor endpoint(int id, int group) {
@@ -71,6 +117,15 @@ final class RandomGuest implements AutoCloseable {
         return engine.guests().stream()
                 .map(guest -> new GuestDigest(guest.id(), guest.digest(), guest.mappedFrames()))
                 .toList();
+    }
+
+    /** The first guest maps frames until its quota ends them; the rest of the operations is refused. */
+    void mapManyInOneCall(int operations) {
+        Element[] all = new Element[operations];
+        for (int i = 0; i < operations; i++) {
+            all[i] = Op.rw(100 + i, i % 3);
+        }
+        callers[0].run(IommuOp.MAP_PAGE, all);
     }
 
     void step() {
@@ -100,7 +155,7 @@ final class RandomGuest implements AutoCloseable {
 
     private void plantRefusals() {
         host.behave();
-        if (random.nextInt(4) == 0) {
+        if (random.nextInt(habits.refusals()) == 0) {
             for (int i = random.nextInt(3); i >= 0; i--) {
                 HostCall.Kind kind = List.of(
                                 HostCall.Kind.MAP,
@@ -110,7 +165,7 @@ final class RandomGuest implements AutoCloseable {
                                 HostCall.Kind.ATTACH,
                                 HostCall.Kind.DETACH)
                         .get(random.nextInt(6));
-                long result = kind == HostCall.Kind.UNMAP && random.nextBoolean()
+                long result = kind == HostCall.Kind.UNMAP && habits.unasked() && random.nextBoolean()
                         ? 1 + random.nextInt(5)
                         : -(random.nextInt(3) == 0 ? 16 : 5);
                 if (random.nextInt(6) == 0) {
@@ -123,7 +178,7 @@ final class RandomGuest implements AutoCloseable {
     }
 
     private void die(int who) {
-        drivers[who].close();
+        callers[who].close();
         engine.removeGuest(guests[who]);
         if (engine.guest(who + 1) != null) {
             host.behave();
@@ -131,7 +186,7 @@ final class RandomGuest implements AutoCloseable {
         }
         if (engine.guest(who + 1) != null) {
             // The other one holds on to granted frames: it has to go as well.
-            drivers[1 - who].close();
+            callers[1 - who].close();
             engine.removeGuest(guests[1 - who]);
             come(1 - who);
         }
@@ -143,16 +198,22 @@ final class RandomGuest implements AutoCloseable {
     }
 
     private void fillJournal() {
-        journal.room(false, random.nextBoolean());
-        call(random.nextInt(2));
-        journal.room(true, true);
+        journal.room(!habits.noRoom(), !habits.noRoom() || random.nextBoolean());
+        try {
+            call(random.nextInt(2));
+        } finally {
+            journal.room(true, true);
+        }
     }
 
     private void call(int who) {
         int context = random.nextInt(3) == 0 ? random.nextInt(4) : 0;
         int n = 1 + random.nextInt(random.nextInt(10) == 0 ? 200 : 12);
+        if (habits.longCalls() && random.nextInt(10) == 0) {
+            n = 4000 + random.nextInt(9000);
+        }
         int defer = random.nextInt(4) == 0 ? IommuOp.F_DEFER : 0;
-        GuestDriver driver = drivers[who];
+        Caller driver = callers[who];
         switch (random.nextInt(10)) {
             case 0, 1, 2 -> driver.run(IommuOp.cmd(IommuOp.MAP_PAGE, 0, context), pages(n));
             case 3, 4 -> driver.run(IommuOp.cmd(IommuOp.UNMAP_PAGE, defer, context), pages(n));
@@ -166,7 +227,7 @@ final class RandomGuest implements AutoCloseable {
         }
     }
 
-    private void contexts(GuestDriver driver, int who) {
+    private void contexts(Caller driver, int who) {
         switch (random.nextInt(3)) {
             case 0 -> driver.run(IommuOp.cmd(IommuOp.ALLOC_CONTEXT, 0, 0), new ContextOp(0), new ContextOp(0));
             case 1 ->
@@ -231,9 +292,11 @@ final class RandomGuest implements AutoCloseable {
     @Override
     public void close() {
         host.behave();
-        for (GuestDriver driver : drivers) {
-            driver.close();
+        for (Caller caller : callers) {
+            caller.close();
         }
-        engine.close();
+        if (ownsEngine) {
+            engine.close();
+        }
     }
 }

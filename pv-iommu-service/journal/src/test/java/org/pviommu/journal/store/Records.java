@@ -1,6 +1,7 @@
 package org.pviommu.journal.store;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -48,9 +49,25 @@ final class Records {
         }
     }
 
+    /** As {@link #append(JournalStore, long, long)}, with all room reserved before: the journal may fail meanwhile. */
+    static void appendAtOnce(JournalStore store, long first, long last) {
+        long bytes = 0;
+        for (long number = first; number <= last; number++) {
+            bytes += lengthBytes(number);
+        }
+        assertTrue(store.reserve((int) (last - first + 1), bytes, true));
+        for (long number = first; number <= last; number++) {
+            int length = lengthBytes(number);
+            assertEquals(number, store.append(kind(number), segment(payload(number, length)), length));
+        }
+    }
+
     static long appendOne(JournalStore store, long number, int lengthBytes) {
         while (!store.reserve(1, lengthBytes, true)) {
-            Thread.onSpinWait();
+            StoreStats stats = store.stats();
+            if (stats.state() == StoreState.FAILED || stats.state() == StoreState.CLOSED) {
+                throw new AssertionError(stats.toString());
+            }
         }
         return store.append(kind(number), segment(payload(number, lengthBytes)), lengthBytes);
     }

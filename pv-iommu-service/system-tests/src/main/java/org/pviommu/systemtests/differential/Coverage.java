@@ -7,21 +7,6 @@ import org.pviommu.abi.IommuStatus;
 
 /** How often a run saw what it must see to be worth anything. */
 public final class Coverage {
-    /** An early flush because the bound on held frames was reached. */
-    static final String EARLY_FLUSH = "early flush";
-    /** A device used a removed translation before its flush and reached a frame that was still held. */
-    static final String OWED_HIT = "hit on an owed entry inside a batch";
-    /** A flush that failed after all attempts. */
-    static final String FLUSH_FAILURE = "failed flush";
-    /** A host that removed more than it was asked to. */
-    static final String LONG_UNMAP = "long unmap";
-
-    /** A mapping made in place of something removed was taken back, because the flush of both failed. */
-    static final String UNDONE_REMAP = "remap undone";
-
-    /** The guest changed its array while the call ran. */
-    static final String WRITTEN_OVER = "array written over during a call";
-
     private final Map<String, Long> counts = new TreeMap<>();
 
     /** All that can happen to the operations this version serves, each at 0. */
@@ -44,11 +29,12 @@ public final class Coverage {
         expect(IommuOp.FREE_CONTEXT, IommuStatus.EIO);
         expect(IommuOp.ATTACH_DEVICE, IommuStatus.OK, IommuStatus.EINVAL, IommuStatus.ENOENT, IommuStatus.EBUSY);
         expect(IommuOp.ATTACH_DEVICE, IommuStatus.EIO);
-        for (String event :
-                new String[] {EARLY_FLUSH, OWED_HIT, FLUSH_FAILURE, LONG_UNMAP, UNDONE_REMAP, WRITTEN_OVER}) {
-            counts.put(event, 0L);
+        for (Event event : Event.values()) {
+            counts.put(event.text, 0L);
         }
-        for (int result : new int[] {IommuStatus.OK, IommuStatus.EIO, IommuStatus.EFAULT, IommuStatus.ENOENT}) {
+        for (int result :
+                new int[] {IommuStatus.OK, IommuStatus.EPERM, IommuStatus.EIO, IommuStatus.EFAULT, IommuStatus.ENOENT
+                }) {
             counts.put(resultName(result), 0L);
         }
     }
@@ -75,8 +61,8 @@ public final class Coverage {
         counts.merge(resultName(result), 1L, Long::sum);
     }
 
-    void event(String event) {
-        counts.merge(event, 1L, Long::sum);
+    void event(Event event) {
+        counts.merge(event.text, 1L, Long::sum);
     }
 
     /** What was seen, by name. */

@@ -4,15 +4,15 @@ import java.io.PrintStream;
 import java.util.Random;
 
 /**
- * Runs random calls in random worlds until enough operations were compared; the first difference ends it with everything
+ * Runs random steps in random worlds until enough operations were compared; the first difference ends it with everything
  * needed to see it again.
  *
  * <p>{@code java … DifferentialRun --seed S --ops N}, or {@code --world-seed W} for one world of a run, prints what was covered and exits 0, or prints the difference and
  * exits 1.
  */
 public final class DifferentialRun {
-    private static final int CALLS_PER_WORLD = 500;
-    private static final int CALLS_BETWEEN_MOODS = 25;
+    private static final int STEPS_PER_WORLD = 700;
+    private static final int STEPS_BETWEEN_MOODS = 25;
     private static final long OPERATIONS_BETWEEN_REPORTS = 10_000_000;
 
     private final long seed;
@@ -59,16 +59,14 @@ public final class DifferentialRun {
 
     private void runWorld(long worldSeed) {
         Random random = new Random(worldSeed);
-        World.Shape shape = RandomCalls.shape(random);
-        RandomCalls calls = new RandomCalls(shape, random);
+        WorldShape shape = RandomShapes.world(random);
         try (World world = new World(shape, random.nextLong(), coverage)) {
-            for (int i = 0; i < CALLS_PER_WORLD; i++) {
-                if (i % CALLS_BETWEEN_MOODS == 0) {
+            RandomSteps steps = new RandomSteps(world, shape, random);
+            for (int i = 0; i < STEPS_PER_WORLD; i++) {
+                if (i % STEPS_BETWEEN_MOODS == 0) {
                     changeMood(world, random);
                 }
-                Call call = calls.next();
-                world.execute(call, random.nextInt(50) != 0, random.nextInt(4) != 0);
-                done += call.accessible;
+                done += steps.next();
             }
         }
     }
@@ -77,8 +75,8 @@ public final class DifferentialRun {
     private static void changeMood(World world, Random random) {
         world.behave();
         switch (random.nextInt(4)) {
-            case 0 -> world.misbehave(0.02);
-            case 1 -> world.misbehave(0.2);
+            case 0 -> world.misbehave(0.03);
+            case 1 -> world.misbehave(0.25);
             default -> {
                 // behaves
             }

@@ -3,31 +3,42 @@ package org.pviommu.systemtests.differential;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import org.pviommu.engine.FrameRange;
+import java.util.function.Consumer;
 import org.pviommu.engine.GuestMemory;
 
-/** Guest memory in which each frame begins with its own number, so that a DMA read tells where it went. */
+/**
+ * Guest memory in which each frame begins with a number that no other frame of the world has or ever had, so that a DMA read
+ * tells where it went.
+ */
 final class FrameMemory implements GuestMemory {
     static final int PAGE_BYTES = 4096;
 
     private final Arena arena = Arena.ofShared();
     private final MemorySegment segment;
-    private final FrameRange mfns;
+    private final long firstFrame;
+    private final Consumer<FrameMemory> beforeClose;
+    private boolean closed;
 
-    FrameMemory(FrameRange mfns) {
-        this.mfns = mfns;
-        this.segment = arena.allocate(mfns.count() * PAGE_BYTES, PAGE_BYTES);
-        for (long i = 0; i < mfns.count(); i++) {
-            segment.set(ValueLayout.JAVA_LONG, i * PAGE_BYTES, mfns.first() + i);
+    FrameMemory(long firstFrame, long pages, Consumer<FrameMemory> beforeClose) {
+        this.firstFrame = firstFrame;
+        this.beforeClose = beforeClose;
+        this.segment = arena.allocate(pages * PAGE_BYTES, PAGE_BYTES);
+        for (long i = 0; i < pages; i++) {
+            segment.set(ValueLayout.JAVA_LONG, i * PAGE_BYTES, firstFrame + i);
         }
     }
 
-    FrameRange mfns() {
-        return mfns;
+    /** Number of its first frame. */
+    long firstFrame() {
+        return firstFrame;
     }
 
-    long mfnAt(long offsetBytes) {
-        return mfns.first() + offsetBytes / PAGE_BYTES;
+    long frameAt(long offsetBytes) {
+        return firstFrame + offsetBytes / PAGE_BYTES;
+    }
+
+    boolean isClosed() {
+        return closed;
     }
 
     @Override
@@ -47,6 +58,8 @@ final class FrameMemory implements GuestMemory {
 
     @Override
     public void close() {
-        arena.close();
+        beforeClose.accept(this);
+        closed = true;
+        arena.close(); // a second time is an IllegalStateException
     }
 }

@@ -37,11 +37,13 @@ final class ObservedHost implements HostIommu {
         this.watcher = watcher;
     }
 
-    /** The calls since the last time this was asked. */
-    List<HostEvent> takeEvents() {
-        List<HostEvent> taken = List.copyOf(events);
+    /** The calls since {@link #forgetEvents}. */
+    List<HostEvent> events() {
+        return List.copyOf(events);
+    }
+
+    void forgetEvents() {
         events.clear();
-        return taken;
     }
 
     @Override

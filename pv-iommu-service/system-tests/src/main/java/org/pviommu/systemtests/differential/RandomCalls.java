@@ -1,64 +1,38 @@
 package org.pviommu.systemtests.differential;
 
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Random;
+import java.util.Set;
 import org.pviommu.abi.IommuMapOp;
 import org.pviommu.abi.IommuOp;
 import org.pviommu.engine.FrameRange;
 
-/** Random worlds and random calls in them: mostly sensible, sometimes wrong in each way there is. */
+/** Random calls of one guest: mostly sensible, sometimes wrong in each way there is. */
 final class RandomCalls {
     private static final int MAX_OPERATIONS = 64;
-    private static final FrameRange LOW_MEMORY = new FrameRange(0, 39);
-    /** Directly behind the other region, so that runs of frames cross from one to the other. */
-    private static final FrameRange NEXT_MEMORY = new FrameRange(40, 55);
-
-    private static final FrameRange HIGH_MEMORY = new FrameRange(0x8_0000, 0x8_0007);
-    private static final FrameRange HYPERVISOR_MFNS = new FrameRange(20, 22);
-    private static final FrameRange RESERVED_BFNS = new FrameRange(525, 527);
-
     private final Random random;
-    private final World.Shape shape;
+    private final WorldShape shape;
+    private final GuestShape guest;
+    private final Set<Long> domain;
 
-    RandomCalls(World.Shape shape, Random random) {
+    RandomCalls(WorldShape shape, GuestShape guest, Random random) {
         this.shape = shape;
+        this.guest = guest;
         this.random = random;
-    }
-
-    /** A small world in which every limit can be reached: a device of its own, and two that share a group. */
-    static World.Shape shape(Random random) {
-        long lastBfn = (1L << 28) - 1;
-        return new World.Shape(
-                random.nextInt(4) != 0,
-                lastBfn,
-                20 + random.nextInt(40),
-                8 + random.nextInt(16),
-                1 + random.nextInt(48),
-                2 + random.nextInt(4),
-                List.of(LOW_MEMORY, NEXT_MEMORY, HIGH_MEMORY),
-                List.of(HYPERVISOR_MFNS),
-                List.of(
-                        new World.Endpoint(0x10, 1, List.of(RESERVED_BFNS)),
-                        new World.Endpoint(0x18, 2, List.of()),
-                        new World.Endpoint(0x19, 2, List.of(new FrameRange(536, 536)))),
-                bfns(lastBfn));
-    }
-
-    /** Around the border of a leaf, at powers of two up to the aperture's end, and beyond it. */
-    private static List<Long> bfns(long lastBfn) {
-        List<Long> bfns = new ArrayList<>();
-        for (long bfn = 490; bfn < 538; bfn++) {
-            bfns.add(bfn);
-        }
-        for (int shift = 16; shift < 28; shift++) {
-            bfns.add(1L << shift);
-        }
-        bfns.addAll(List.of(lastBfn, lastBfn + 1, -1L, Long.MIN_VALUE));
-        return List.copyOf(bfns);
+        this.domain = Set.copyOf(shape.bfns());
     }
 
     Call next() {
+        return random.nextInt(32) == 0 ? unmapEverything() : anyCall();
+    }
+
+    /** Now and then all of an address space goes, so that memory can go, too. */
+    private Call unmapEverything() {
+        Call call = new Call(IommuOp.UNMAP_RANGE, anyContext(), random.nextBoolean(), 1, 1);
+        call.pages[0] = shape.lastBfn() + 1;
+        return call;
+    }
+
+    private Call anyCall() {
         int subOp = anySubOp();
         int count = subOp == IommuOp.FLUSH ? 0 : 1 + random.nextInt(maxOperations(subOp));
         int accessible = random.nextInt(32) == 0 && count > 0 ? random.nextInt(count) : count;
@@ -68,7 +42,9 @@ final class RandomCalls {
             fillRanges(call);
         }
         for (int i = 0; i < count; i++) {
-            call.target[i] = anyContext();
+            call.target[i] = subOp == IommuOp.FREE_CONTEXT && random.nextInt(8) != 0
+                    ? 1 + random.nextInt(guest.maxContexts())
+                    : anyContext();
             call.endpoint[i] = anyEndpoint();
         }
         if (subOp == IommuOp.ATTACH_DEVICE) {
@@ -78,7 +54,7 @@ final class RandomCalls {
     }
 
     private int anySubOp() {
-        int dice = random.nextInt(66);
+        int dice = random.nextInt(70);
         if (dice < 20) {
             return IommuOp.MAP_PAGE;
         }
@@ -91,10 +67,11 @@ final class RandomCalls {
         return switch (dice - 46) {
             case 0, 1, 2 -> IommuOp.MAP_RANGE;
             case 3, 4, 5 -> IommuOp.UNMAP_RANGE;
+            case 18, 19 -> IommuOp.MAP_RANGE;
             case 6, 7, 8 -> IommuOp.FLUSH;
             case 9, 10 -> IommuOp.LOOKUP_PAGE;
             case 11, 12, 13 -> IommuOp.ALLOC_CONTEXT;
-            case 14, 15, 16 -> IommuOp.FREE_CONTEXT;
+            case 14, 15, 16, 20, 21 -> IommuOp.FREE_CONTEXT;
             default -> IommuOp.ATTACH_DEVICE;
         };
     }
@@ -106,21 +83,21 @@ final class RandomCalls {
     private int maxOperations(int subOp) {
         return switch (subOp) {
             case IommuOp.ALLOC_CONTEXT, IommuOp.FREE_CONTEXT, IommuOp.ATTACH_DEVICE -> 4;
-            case IommuOp.MAP_RANGE, IommuOp.UNMAP_RANGE -> 6;
+            case IommuOp.MAP_RANGE, IommuOp.UNMAP_RANGE -> 8;
             default -> random.nextInt(4) == 0 ? MAX_OPERATIONS : 16;
         };
     }
 
     /** Mostly the one that always exists, so that enough happens there. */
     private int anyContext() {
-        return random.nextInt(3) == 0 ? random.nextInt(shape.maxContexts() + 1) : 0;
+        return random.nextInt(3) == 0 ? random.nextInt(guest.maxContexts() + 1) : 0;
     }
 
     private int anyEndpoint() {
         return random.nextInt(16) == 0
                 ? 0x77
-                : shape.endpoints()
-                        .get(random.nextInt(shape.endpoints().size()))
+                : guest.endpoints()
+                        .get(random.nextInt(guest.endpoints().size()))
                         .endpointId();
     }
 
@@ -180,8 +157,8 @@ final class RandomCalls {
             boolean big = call.pages[i] < 0 || call.pages[i] > 16;
             while (!big
                     && call.pages[i] > 1
-                    && !shape.bfns().contains(call.bfn[i] + call.pages[i] - 1)
-                    && shape.bfns().contains(call.bfn[i])) {
+                    && !domain.contains(call.bfn[i] + call.pages[i] - 1)
+                    && domain.contains(call.bfn[i])) {
                 call.pages[i]--;
             }
             if (big) {
@@ -195,8 +172,8 @@ final class RandomCalls {
             call.flags[i] = random.nextInt(16) == 0 ? 1 : 0;
         }
         if (call.count >= 2 && random.nextBoolean()) { // both members of the group, to one target
-            call.endpoint[0] = 0x18;
-            call.endpoint[1] = 0x19;
+            call.endpoint[0] = guest.endpoints().get(1).endpointId();
+            call.endpoint[1] = guest.endpoints().get(2).endpointId();
             call.target[1] = call.target[0];
         }
     }
@@ -204,7 +181,7 @@ final class RandomCalls {
     /** Bus frames outside the compared set would escape the comparison. */
     private void clampToDomain(Call call) {
         for (int i = 0; i < call.count; i++) {
-            if (!shape.bfns().contains(call.bfn[i])) {
+            if (!domain.contains(call.bfn[i])) {
                 call.bfn[i] = anyBfn();
             }
         }
@@ -215,7 +192,9 @@ final class RandomCalls {
     }
 
     private long anyMfn() {
-        FrameRange mfns = shape.memory().get(random.nextInt(shape.memory().size()));
+        FrameRange mfns = random.nextInt(4) == 0
+                ? RandomShapes.GRANTS
+                : guest.memory().get(random.nextInt(guest.memory().size()));
         return switch (random.nextInt(24)) {
             case 0 -> mfns.last() + 1;
             case 1 -> -1 - random.nextInt(4);

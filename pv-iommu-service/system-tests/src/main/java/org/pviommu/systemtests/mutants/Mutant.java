@@ -1,9 +1,9 @@
 package org.pviommu.systemtests.mutants;
 
 /**
- * A seeded bug; the numbers are those of the fault catalogue.
+ * A seeded bug.
  *
- * @param id M01..M12
+ * @param id M01..M12 as in the fault catalogue, or G01.. for several guests, their grants and their deaths
  * @param what the bug, for people
  * @param sourceFile the engine's class it is in
  * @param original text that stands exactly once in that file

@@ -1,16 +1,24 @@
 package org.pviommu.systemtests.mutants;
 
 import java.util.List;
+import java.util.stream.Stream;
 
-/** The seeded bugs, in the order of the fault catalogue. */
+/** The seeded bugs: those of the fault catalogue in its order, then those of several guests. */
 public final class Mutants {
     private static final String SPACE = "AddressSpace.java";
     private static final String BATCH = "BatchExecutor.java";
+    private static final String REGION = "GuestRegion.java";
+    private static final String GUEST = "Guest.java";
+    private static final String ENGINE = "Engine.java";
 
     private Mutants() {}
 
     /** All of them. */
     public static List<Mutant> all() {
+        return Stream.concat(ofCatalogue().stream(), ofSeveralGuests().stream()).toList();
+    }
+
+    private static List<Mutant> ofCatalogue() {
         return List.of(
                 new Mutant("M01", "the flush is skipped", SPACE, "host.flush(gather) == 0", "gather != null"),
                 new Mutant(
@@ -91,11 +99,82 @@ public final class Mutants {
                         "batch.apply(guest.memory().hostAddress(arg + (long) from * size), n,"));
     }
 
-    /** The one with that number. */
-    public static Mutant byId(String id) {
-        return all().stream()
-                .filter(mutant -> mutant.id().equals(id))
-                .findFirst()
-                .orElseThrow(() -> new IllegalArgumentException("no mutant " + id));
+    private static List<Mutant> ofSeveralGuests() {
+        return List.of(
+                new Mutant(
+                        "G01",
+                        "a revoked grant still lets maps through",
+                        REGION,
+                        "return !revoked && (access & ~allowedAccess) == 0;",
+                        "return (access & ~allowedAccess) == 0;"),
+                new Mutant(
+                        "G02",
+                        "a read-only grant lets writes through",
+                        REGION,
+                        "return !revoked && (access & ~allowedAccess) == 0;",
+                        "return !revoked;"),
+                new Mutant(
+                        "G03",
+                        "a granted frame is another one of its region",
+                        REGION,
+                        "source.offsetBytes(sourceFirstMfn), access, source);",
+                        "source.offsetBytes(source.firstMfn()), access, source);"),
+                new Mutant(
+                        "G04",
+                        "memory goes although another guest has its frames",
+                        REGION,
+                        "return grants.stream().anyMatch(grant -> !grant.revoked || grant.totalHolds() > 0);",
+                        "return grants.stream().anyMatch(grant -> !grant.revoked);"),
+                new Mutant(
+                        "G05",
+                        "a forced revocation does not enter what the host removed besides",
+                        SPACE,
+                        "oweUnasked(firstBfn + pages, removed - left);",
+                        "done += 0;"),
+                new Mutant("G06", "a forced revocation does not flush", GUEST, """
+                                    space.removeMappingsTo(region);
+                                }
+                                flushAllBut(null);
+                        """, """
+                                    space.removeMappingsTo(region);
+                                }
+                        """),
+                new Mutant(
+                        "G07",
+                        "memory is unregistered while frames of it are owed",
+                        GUEST,
+                        "            if (region.totalHolds() > 0) {\n                flushAllBut(null);\n            }",
+                        "            if (addressSpaces().stream().allMatch(space -> space.mappedPages() == 0)) {\n"
+                                + "                closeRegion(region);\n                return;\n            }"),
+                new Mutant(
+                        "G08",
+                        "a guest is forgotten although the host did not let go",
+                        ENGINE,
+                        "guests.get(guest.id()) == guest && tearDown(guest)",
+                        "guests.get(guest.id()) == guest && (tearDown(guest) || true)"),
+                new Mutant(
+                        "G09",
+                        "the death of an owner does not revoke",
+                        ENGINE,
+                        "region.grants().forEach(GuestRegion::revoke);",
+                        "region.grants().forEach(GuestRegion::isRevoked);"),
+                new Mutant(
+                        "G10",
+                        "a dead guest that waits for a grantee is never looked at again",
+                        ENGINE,
+                        "guests().stream().filter(other -> !other.isAlive()).forEach(this::removeGuest);",
+                        ""),
+                new Mutant(
+                        "G11",
+                        "members of a group are parted",
+                        "ContextOperations.java",
+                        "if (!moves || mapsReserved(target, member)) {",
+                        "if (mapsReserved(target, member)) {"),
+                new Mutant(
+                        "G12",
+                        "a tear-down ends at the first address space that is refused",
+                        GUEST,
+                        "done[0] &= space.tearDown();",
+                        "done[0] = done[0] && space.tearDown();"));
     }
 }

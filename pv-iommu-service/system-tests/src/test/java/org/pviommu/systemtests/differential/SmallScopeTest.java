@@ -29,17 +29,21 @@ class SmallScopeTest {
     private static final int SECOND_ENDPOINT = 0x18;
 
     /** The three bus frames lie around the border of two leaves; the bound on held frames is reached by the second removal. */
-    private static final World.Shape SHAPE = new World.Shape(
-            true,
-            1023,
+    private static final GuestShape GUEST = new GuestShape(
+            1,
+            new FrameRange(0x1000, 0x1001),
+            5,
             3,
             10,
             1,
             SPACES,
             List.of(new FrameRange(0, 1), new FrameRange(2, 2)),
             List.of(),
-            List.of(new World.Endpoint(0x10, 1, List.of()), new World.Endpoint(SECOND_ENDPOINT, 2, List.of())),
-            List.of(511L, 512L, 513L));
+            List.of(
+                    new GuestShape.Endpoint(0x10, 1, List.of()),
+                    new GuestShape.Endpoint(SECOND_ENDPOINT, 2, List.of())));
+
+    private static final WorldShape SHAPE = new WorldShape(true, 1023, List.of(GUEST), List.of(511L, 512L, 513L));
 
     @Test
     void shouldHoldForAllSequencesStepByStep() {
@@ -64,11 +68,11 @@ class SmallScopeTest {
     private static long runAll(int maxSteps, boolean joined) {
         long run = 0;
         try (World world = new World(SHAPE, 1, new Coverage())) {
-            world.execute(Call.of(IommuOp.ALLOC_CONTEXT, 1), true, true);
+            world.call(1, Call.of(IommuOp.ALLOC_CONTEXT, 1), true, true);
             Call attach = Call.of(IommuOp.ATTACH_DEVICE, 1);
             attach.endpoint[0] = SECOND_ENDPOINT;
             attach.target[0] = 1;
-            world.execute(attach, true, true);
+            world.call(1, attach, true, true);
             for (int length = 1; length <= maxSteps; length++) {
                 run += runAllOfLength(world, new int[length], 0, joined);
             }
@@ -100,7 +104,7 @@ class SmallScopeTest {
             from = to;
         }
         world.behave();
-        world.clear();
+        world.clear(1);
     }
 
     private static boolean canJoin(int first, int next) {
@@ -122,7 +126,7 @@ class SmallScopeTest {
             call.mfn[i] = subOp == IommuOp.MAP_PAGE ? pages / FRAMES : 0;
             call.flags[i] = IommuMapOp.READABLE | IommuMapOp.WRITEABLE;
         }
-        world.execute(call, true, true);
+        world.call(1, call, true, true);
     }
 
     private static int space(int letter) {

@@ -4,12 +4,14 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The differential test is worth something only while it notices these. */
+/** The differential test is worth something only while it notices these. Not in a plain build: {@code mvn -Pmutants verify}. */
+@Tag("mutants")
 class MutantTest {
     private static final Path ENGINE_SOURCES =
             Path.of("..", "engine", "src", "main", "java", "org", "pviommu", "engine");

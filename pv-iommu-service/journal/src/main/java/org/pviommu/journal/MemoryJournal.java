@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.pviommu.engine.BatchLog;
 import org.pviommu.engine.Change;
 import org.pviommu.engine.Guest;
@@ -16,7 +17,7 @@ import org.pviommu.journal.record.RecordEncoder;
 import org.pviommu.journal.record.RecordKind;
 import org.pviommu.journal.replay.RecordSource;
 
-/** A journal in the heap: what a guest's log is told, encoded, in order. */
+/** A journal in the heap, for tests of the rooms above: what a guest's log is told, encoded, in order. One thread. */
 public final class MemoryJournal {
     @SuppressWarnings("ArrayRecordComponent") // nobody compares entries
     private record Entry(int kind, byte[] payload) {}
@@ -26,6 +27,7 @@ public final class MemoryJournal {
     private final RecordEncoder encoder = new RecordEncoder(buffer);
     private boolean roomForMaps = true;
     private boolean roomForRemovals = true;
+    private Consumer<Guest> observer = guest -> {};
 
     /** From now on there is room for these. */
     public void room(boolean forMaps, boolean forRemovals) {
@@ -33,9 +35,19 @@ public final class MemoryJournal {
         roomForRemovals = forRemovals;
     }
 
+    /** Shows the guest of each record to {@code newObserver}, as it is when the record has been made. */
+    public void observe(Consumer<Guest> newObserver) {
+        observer = newObserver;
+    }
+
     /** The start of the service. */
     public void started(HostCapabilities host) {
-        encoder.serviceStart(new JournalRecord.ServiceStart(host.lastBfn(), host.cutsMappings(), "test"));
+        started(new JournalRecord.ServiceStart(host.lastBfn(), host.cutsMappings(), "test"));
+    }
+
+    /** The start of the service. */
+    public void started(JournalRecord.ServiceStart start) {
+        encoder.serviceStart(start);
         add(RecordKind.SERVICE_START);
     }
 
@@ -51,19 +63,25 @@ public final class MemoryJournal {
             public void commit(SliceRecord slice) {
                 encoder.slice(slice, "");
                 add(RecordKind.SLICE);
+                observer.accept(slice.guest());
             }
 
             @Override
             public void changed(Guest guest, Change change, boolean endOfCall) {
                 encoder.change(guest, change, endOfCall, "");
                 add(RecordKind.CHANGE);
+                observer.accept(guest);
             }
         };
     }
 
     private void add(RecordKind kind) {
-        entries.add(new Entry(
-                kind.number(), buffer.asSlice(0, encoder.lengthBytes()).toArray(ValueLayout.JAVA_BYTE)));
+        append(kind, buffer.asSlice(0, encoder.lengthBytes()).toArray(ValueLayout.JAVA_BYTE));
+    }
+
+    /** Adds a record with that content. */
+    public void append(RecordKind kind, byte[] payload) {
+        entries.add(new Entry(kind.number(), payload));
     }
 
     /** How many records there are. */
@@ -82,9 +100,34 @@ public final class MemoryJournal {
         return RecordDecoder.decode(entry.kind(), MemorySegment.ofArray(entry.payload()));
     }
 
-    /** Forgets the records from {@code size} on, as a crash before them would have. */
-    public void cut(int size) {
-        entries.subList(size, entries.size()).clear();
+    /** How many records belong to their calls in that way. */
+    public int count(SliceRecord.Part part) {
+        int count = 0;
+        for (int i = 0; i < size(); i++) {
+            count += record(i) instanceof JournalRecord.Slice slice && slice.part() == part ? 1 : 0;
+        }
+        return count;
+    }
+
+    /** A journal with the first {@code size} records of this one. */
+    public MemoryJournal head(int size) {
+        MemoryJournal head = new MemoryJournal();
+        head.entries.addAll(entries.subList(0, size));
+        return head;
+    }
+
+    /** This journal with another content of record {@code index}. */
+    public MemoryJournal with(int index, byte[] payload) {
+        MemoryJournal changed = head(entries.size());
+        changed.entries.set(index, new Entry(entries.get(index).kind(), payload));
+        return changed;
+    }
+
+    /** This journal without record {@code index}. */
+    public MemoryJournal without(int index) {
+        MemoryJournal shorter = head(entries.size());
+        shorter.entries.remove(index);
+        return shorter;
     }
 
     /** The content of record {@code index}, to be changed. */
