@@ -49,6 +49,11 @@ public final class Replayer implements AutoCloseable {
         return new Replayer(source, new EngineTarget());
     }
 
+    /** Replays on a model that decides everything by the rules of the ABI, and shares no code with the engine. */
+    public static Replayer onModel(RecordSource source) {
+        return new Replayer(source, new ModelTarget());
+    }
+
     /**
      * Runs up to and with record {@code until}, or to the end or to the first difference.
      *

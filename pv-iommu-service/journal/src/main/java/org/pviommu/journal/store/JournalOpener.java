@@ -42,6 +42,7 @@ final class JournalOpener {
         if (manifest == null) {
             manifest = Manifest.fresh(JournalId.random());
             manifest.store(directory);
+            hooks.step("first manifest stored");
         } else {
             state = manifest.open() == null ? OpenReport.State.CLEAN : OpenReport.State.CRASHED;
             ringLost = left == null && manifest.open() != null;
@@ -50,6 +51,7 @@ final class JournalOpener {
         }
         if (inspection.mark() == null) {
             HighWater.create(directory, manifest.id());
+            hooks.step("first high-water mark stored");
         }
         return open(manifest, left);
     }
@@ -82,9 +84,12 @@ final class JournalOpener {
             completed = inspection.lastSequence() < open.firstSequence()
                     ? manifest.withOpen(null)
                     : manifest.withSealed(seal(file, open, inspection));
+            hooks.step("crashed segment ended");
             completed.store(directory);
+            hooks.step("crashed segment sealed");
         }
         SegmentQueue.moveUp(directory, completed);
+        hooks.step("crashed segment moved");
         for (String name : inspection.leftOver()) {
             Files.delete(SegmentNames.locate(directory, name));
             messages.add("removed file=" + name + ", which holds nothing that is needed");
@@ -116,6 +121,7 @@ final class JournalOpener {
             if (left != null) {
                 takeLeftOver(queue, left);
             }
+            hooks.step("ring drained");
             long last = queue.writtenSequence();
             RingFile file = RingFile.create(ringPath(manifest), manifest.id(), settings.ringBytes(), last);
             JournalRing ring = new JournalRing(file, last, settings.clockMillis());

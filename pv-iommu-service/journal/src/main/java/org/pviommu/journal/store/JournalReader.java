@@ -152,14 +152,26 @@ public final class JournalReader implements AutoCloseable {
     }
 
     private SegmentScanner openSegment(String name, @Nullable SealedSegment entry) throws IOException {
-        Path file = SegmentNames.locate(directory, name);
+        SegmentScanner opened = openFile(name);
+        scanner = opened;
+        segment = name;
+        sealed = entry;
+        inspectedBytes = -1;
+        return opened;
+    }
+
+    private SegmentScanner openFile(String name) throws IOException {
         try {
-            SegmentScanner opened = new SegmentScanner(file, lastSequence, chainCrc);
-            scanner = opened;
-            segment = name;
-            sealed = entry;
-            inspectedBytes = -1;
-            return opened;
+            return new SegmentScanner(SegmentNames.locate(directory, name), lastSequence, chainCrc);
+        } catch (NoSuchFileException e) {
+            return openMovedFile(name);
+        }
+    }
+
+    /** A file moves once, when it is complete: perhaps just between being found and being opened. */
+    private SegmentScanner openMovedFile(String name) throws IOException {
+        try {
+            return new SegmentScanner(SegmentNames.locate(directory, name), lastSequence, chainCrc);
         } catch (NoSuchFileException e) {
             reload();
             if (manifest.deleted().lastSequence() > lastSequence) {

@@ -16,7 +16,7 @@ final class Retention {
      * @param openBytes how long the segment is that is being written
      * @return the manifest without what was deleted
      */
-    static Manifest apply(JournalSettings settings, Manifest manifest, long openBytes) throws IOException {
+    static Manifest apply(JournalSettings settings, StoreHooks hooks, Manifest manifest, long openBytes) throws IOException {
         Path directory = settings.directory();
         Manifest left = manifest;
         while (isOldestDue(settings, left, openBytes)) {
@@ -24,6 +24,7 @@ final class Retention {
             Manifest next = left.withoutOldest();
             next.store(directory);
             left = next;
+            hooks.step("deletion noted");
             Files.deleteIfExists(directory.resolve(oldest.name()));
             settings.listener()
                     .message("deleted segment=" + oldest.name() + " firstSequence=" + oldest.firstSequence()

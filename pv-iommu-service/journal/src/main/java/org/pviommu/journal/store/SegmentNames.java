@@ -87,9 +87,12 @@ final class SegmentNames {
     }
 
     private static void addNames(Path directory, SortedSet<String> names) throws IOException {
-        try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "*" + SUFFIX)) {
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(directory)) {
             for (Path file : files) {
-                names.add(String.valueOf(file.getFileName()));
+                String name = String.valueOf(file.getFileName());
+                if (name.endsWith(SUFFIX)) {
+                    names.add(name);
+                }
             }
         }
     }

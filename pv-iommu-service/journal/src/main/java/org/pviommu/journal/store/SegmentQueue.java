@@ -243,6 +243,7 @@ final class SegmentQueue implements RecordSink, AutoCloseable {
             noteShortOfSpace(e);
             return;
         }
+        hooks.step("spare made");
         complete(segment);
         tryBegin();
     }
@@ -262,8 +263,10 @@ final class SegmentQueue implements RecordSink, AutoCloseable {
         long endBytes = segment.positionBytes();
         current = null;
         segment.close();
+        hooks.step("segment synced");
         Path file = openDirectory.resolve(segment.name());
         SegmentSealer.end(file, endBytes);
+        hooks.step("segment ended");
         manifest = manifest.withSealed(new SealedSegment(
                 segment.name(),
                 firstSequence,
@@ -282,11 +285,14 @@ final class SegmentQueue implements RecordSink, AutoCloseable {
         if (Files.exists(spare)) {
             JournalFiles.moveDurably(spare, openDirectory.resolve(SegmentNames.name(cycle)));
             lastCycle = cycle;
+            hooks.step("spare moved");
         }
         Manifest next = manifest.withOpen(new Manifest.Open(SegmentNames.name(lastCycle), lastSequence + 1));
         next.store(directory);
         manifest = next;
+        hooks.step("manifest stored");
         moveUp(directory, manifest);
+        hooks.step("sealed segment moved");
         template.writeMetadata(openDirectory);
         current = new ChronicleSegment(
                 openDirectory,
@@ -314,7 +320,7 @@ final class SegmentQueue implements RecordSink, AutoCloseable {
 
     /** Deletes old segments as far as the settings want it. */
     void applyRetention() throws IOException {
-        manifest = Retention.apply(settings, manifest, openBytes);
+        manifest = Retention.apply(settings, hooks, manifest, openBytes);
         noteSealed();
     }
 
@@ -351,9 +357,12 @@ final class SegmentQueue implements RecordSink, AutoCloseable {
         Manifest closed = manifest.withOpen(null);
         closed.store(directory);
         manifest = closed;
+        hooks.step("closing manifest stored");
         moveUp(directory, manifest);
+        hooks.step("last segment moved");
         noteSealed();
         removeOpen(directory);
+        hooks.step("closed");
     }
 
     /** Removes what only a running writer needs. */

@@ -18,6 +18,9 @@ interface StoreHooks {
     /** Before the record is read back. */
     default void beforeReadBack(long sequence) {}
 
+    /** Between two changes of files, which a crash may part. */
+    default void step(String what) {}
+
     /** Forces a queue file to the disk. */
     default void force(FileChannel channel) throws IOException {
         channel.force(false);

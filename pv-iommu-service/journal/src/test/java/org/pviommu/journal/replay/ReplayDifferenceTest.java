@@ -25,12 +25,12 @@ import org.pviommu.journal.record.Run;
 /** One thing in one record is changed: the replay says where, and what. */
 @Timeout(120)
 class ReplayDifferenceTest {
-    private static MemoryJournal journal(long seed, int steps) {
+    static MemoryJournal journal(long seed, int steps) {
         try (RandomGuest guests = new RandomGuest(seed)) {
             for (int step = 0; step < steps; step++) {
                 guests.step();
             }
-            return guests.journal;
+            return guests.journal.head(guests.journal.size()); // without the deaths at the end
         }
     }
 
@@ -43,7 +43,7 @@ class ReplayDifferenceTest {
     }
 
     /** Each content that differs from that of record {@code index} in one bit and can be decoded. */
-    private static List<JournalRecord.Slice> variants(MemoryJournal journal, int index, List<byte[]> payloads) {
+    static List<JournalRecord.Slice> variants(MemoryJournal journal, int index, List<byte[]> payloads) {
         List<JournalRecord.Slice> variants = new ArrayList<>();
         byte[] original = journal.payload(index);
         for (int bit = 0; bit < original.length * 8; bit++) {
@@ -66,7 +66,7 @@ class ReplayDifferenceTest {
     }
 
     /** Number of the first operation of the only run that differs, and only in its status; -1 when it is something else. */
-    private static int changedStatus(JournalRecord.Slice before, JournalRecord.Slice after) {
+    static int changedStatus(JournalRecord.Slice before, JournalRecord.Slice after) {
         int found = -1;
         int operation = 0;
         if (before.runs().size() != after.runs().size() || !before.state().equals(after.state())) {

@@ -83,7 +83,7 @@ final class Snapshots {
         return pages;
     }
 
-    private static void assertSamePages(Set<Page> expected, Set<Page> got, String context) {
+    static void assertSamePages(Set<Page> expected, Set<Page> got, String context) {
         Set<Page> missing = new HashSet<>(expected);
         missing.removeAll(got);
         Set<Page> tooMany = new HashSet<>(got);
