@@ -27,7 +27,8 @@ import org.pviommu.journal.record.OutsideEvent;
 final class EngineTarget implements ReplayTarget {
     private static final int MAPPINGS_AT_A_TIME = 4096;
 
-    private final Arena arena = Arena.ofConfined();
+    /** Shared: a service closes what it followed at its start from the thread that stops it. */
+    private final Arena arena = Arena.ofShared();
     private final RecordedAnswers answers = new RecordedAnswers();
     private final ReplayLog log = new ReplayLog(arena);
     private final Map<Integer, SwitchedLog> logs = new HashMap<>();
