@@ -126,7 +126,8 @@ public final class RingTarget implements RingConnection.Owner {
                 engine,
                 guestId -> guestId > 0 && guestId < UNKNOWN_GUESTS_FROM ? policy : null,
                 guestId -> List.of(new EndpointDescriptor(guestId, List.of())),
-                new Grants(engine, (granteeId, ownerId) -> true));
+                new Grants(engine, (granteeId, ownerId) -> true),
+                null);
     }
 
     @Override
