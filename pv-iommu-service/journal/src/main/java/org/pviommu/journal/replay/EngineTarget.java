@@ -27,7 +27,7 @@ import org.pviommu.journal.record.RecordEncoder;
 final class EngineTarget implements ReplayTarget {
     private static final int MAPPINGS_AT_A_TIME = 4096;
 
-    private final Arena arena = Arena.ofConfined();
+    private final Arena arena = Arena.ofShared();
     private final RecordedAnswers answers = new RecordedAnswers();
     private final Map<Integer, ReplayLog> logs = new HashMap<>();
     private final Elements elements =
