@@ -71,7 +71,7 @@ class KillLoopTest {
             assertTrue(log.ended());
             service.terminate();
             assertEquals(143, service.awaitExit(), service::describe);
-            assertFalse(service.errors().contains("Exception"), service::describe);
+            assertFalse(service.errors().contains("Exception in thread"), service::describe);
             requireSameReplay(service.output());
         } finally {
             service.close();
