@@ -45,7 +45,7 @@ static const char help_text[] =
     "                        behind the memory; ends with what is mapped then\n"
     "  --seconds N           the same until so many seconds are over; SIGUSR1 ends the work, too\n"
     "  --log FILE            write what the work asks for before each call, and what was answered\n"
-    "                        after it (docs/guest-side.md)\n"
+    "                        after it (docs/ring-transport.md)\n"
     "  --reconnect SECONDS   work on when the service dies and is back within this time\n"
     "  --interactive         obey line commands from stdin; 'help' lists them\n"
     "  --check-page RANGE    at the end: these frames must still hold the --fill pattern\n"

@@ -50,6 +50,59 @@ final class InteractiveGuest implements AutoCloseable {
         }
     }
 
+    /**
+     * Starts one that first works until {@link #endWork}, over deaths of the service, and logs it to {@code log}; it obeys
+     * after that.
+     */
+    static InteractiveGuest startWorking(Path ring, int guestId, Path log, Path errors, String... options) {
+        List<String> command = new ArrayList<>(List.of(PROGRAM.toString(), "--interactive", "--log", log.toString()));
+        command.addAll(List.of("--socket", ring.toString(), "--guest", Integer.toString(guestId)));
+        command.addAll(List.of("--reconnect", Integer.toString(Guard.TIMEOUT_SECONDS), "--batches", "1000000000000"));
+        command.addAll(List.of(options));
+        try {
+            return new InteractiveGuest(new ProcessBuilder(command)
+                    .redirectError(ProcessBuilder.Redirect.appendTo(errors.toFile()))
+                    .start());
+        } catch (IOException failed) {
+            throw new UncheckedIOException(failed);
+        }
+    }
+
+    /** Ends the work of a guest that works, and waits until it obeys. */
+    void endWork() {
+        signal("USR1");
+        try {
+            assertEquals("interactive", nextLine().get("phase"));
+        } catch (IOException failed) {
+            throw new UncheckedIOException(failed);
+        }
+    }
+
+    /** Stands still, and goes on: whatever else happens. */
+    void freeze(boolean still) {
+        signal(still ? "STOP" : "CONT");
+    }
+
+    private void signal(String name) {
+        try {
+            assertEquals(
+                    0,
+                    new ProcessBuilder("kill", "-" + name, Long.toString(process.pid()))
+                            .inheritIO()
+                            .start()
+                            .waitFor());
+        } catch (IOException failed) {
+            throw new UncheckedIOException(failed);
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+            throw new AssertionError("interrupted", stopped);
+        }
+    }
+
+    boolean isAlive() {
+        return process.isAlive();
+    }
+
     /** Sends a line; the answer, which must not be that the command was not understood. */
     Map<String, @Nullable Object> obey(String command) {
         try {

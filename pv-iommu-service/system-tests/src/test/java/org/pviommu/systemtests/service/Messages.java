@@ -24,6 +24,17 @@ final class Messages {
         return message;
     }
 
+    /** Of a guest that was there before the service's last start. */
+    static MemorySegment helloAgain(int guestId, int slots) {
+        MemorySegment message = hello(guestId, slots);
+        message.set(U32, RingAbi.HELLO_FLAGS_OFFSET, RingAbi.HELLO_RESUME);
+        return message;
+    }
+
+    static MemorySegment resume() {
+        return message(RingAbi.MSG_RESUME, RingAbi.RESUME_SIZE);
+    }
+
     static MemorySegment register(long firstMfn, long pages, long fdOffsetBytes) {
         MemorySegment message = message(RingAbi.MSG_REGISTER_MEMORY, RingAbi.REGISTER_MEMORY_SIZE);
         message.set(U64, RingAbi.REGISTER_MEMORY_FIRST_MFN_OFFSET, firstMfn);

@@ -38,17 +38,28 @@ record Rest(Path socket) {
     record Reach(long mfn, String access) {}
 
     Answer get(String path) {
+        return send("GET " + path + " HTTP/1.0\r\nHost: localhost\r\n\r\n");
+    }
+
+    /** How many of 8 bytes a device can read there. */
+    long dmaReadable(String endpoint, long bfn) {
+        String body = "{\"op\":\"read\",\"iova\":\"0x" + Long.toHexString(bfn << 12) + "\",\"length\":8}";
+        Answer answer = send("POST /api/v1/endpoints/" + endpoint + "/dma HTTP/1.0\r\nHost: localhost\r\n"
+                + "Content-Type: application/json\r\nContent-Length: " + body.length() + "\r\n\r\n" + body);
+        return answer.status() == 404 ? 0 : number(answer.object(), "movedBytes");
+    }
+
+    private Answer send(String text) {
         try (SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX)) {
             channel.connect(UnixDomainSocketAddress.of(socket));
             // Version 1.0: the answer comes in one piece and ends with the connection.
-            ByteBuffer request =
-                    StandardCharsets.US_ASCII.encode("GET " + path + " HTTP/1.0\r\nHost: localhost\r\n\r\n");
+            ByteBuffer request = StandardCharsets.US_ASCII.encode(text);
             while (request.hasRemaining()) {
                 channel.write(request);
             }
             return parse(readAll(channel));
         } catch (IOException failed) {
-            throw new UncheckedIOException("GET " + path, failed);
+            throw new UncheckedIOException(text, failed);
         }
     }
 

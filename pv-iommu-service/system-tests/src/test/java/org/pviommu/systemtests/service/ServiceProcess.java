@@ -34,14 +34,37 @@ final class ServiceProcess implements AutoCloseable {
     /** Whether a test has ended it; otherwise it must be alive at close. */
     private boolean ended;
 
-    private ServiceProcess(Path directory, Child child) {
+    /** Whether it is the first process of a PID namespace, and the child is what made that. */
+    private final boolean isFirst;
+
+    private ServiceProcess(Path directory, Child child, boolean isFirst) {
         this.directory = directory;
         this.child = child;
+        this.isFirst = isFirst;
     }
 
     /** Starts it in {@code directory} and waits until it answers. */
     static ServiceProcess start(Path directory, String... configuration) {
-        ServiceProcess service = launch(directory, configuration);
+        return launch(directory, configuration).awaitReady();
+    }
+
+    /** Starts it as the first process of a PID namespace of its own, which only root can. */
+    static ServiceProcess startAsFirstProcess(Path directory) {
+        try {
+            Files.deleteIfExists(
+                    directory.resolve("run").resolve(RunFiles.READY)); // of the last one, with the same number
+            Path config = Files.createTempFile(directory, "pvi-", ".yaml");
+            List<String> command =
+                    new ArrayList<>(List.of("unshare", "--pid", "--fork", "--kill-child", "--mount-proc"));
+            command.addAll(command(directory, config));
+            return new ServiceProcess(directory, Child.start(directory, "service", command), true).awaitReady();
+        } catch (IOException failed) {
+            throw new UncheckedIOException(failed);
+        }
+    }
+
+    private ServiceProcess awaitReady() {
+        ServiceProcess service = this;
         Guard.eventually(
                 "the service comes up", () -> service.isReady() || !service.child.isAlive(), service.child::describe);
         assertTrue(service.child.isAlive(), service.child::describe);
@@ -51,7 +74,8 @@ final class ServiceProcess implements AutoCloseable {
     /** Looks for its own number: a killed service leaves its file. */
     private boolean isReady() {
         try {
-            return Files.readString(runDirectory().resolve(RunFiles.READY)).contains("\"pid\":" + pid() + "}");
+            return Files.readString(runDirectory().resolve(RunFiles.READY))
+                    .contains("\"pid\":" + (isFirst ? 1 : pid()) + "}");
         } catch (NoSuchFileException notYet) {
             return false;
         } catch (IOException failed) {
@@ -64,7 +88,7 @@ final class ServiceProcess implements AutoCloseable {
         try {
             Path config = Files.createTempFile(directory, "pvi-", ".yaml");
             Files.write(config, List.of(configuration));
-            return new ServiceProcess(directory, Child.start(directory, "service", command(directory, config)));
+            return new ServiceProcess(directory, Child.start(directory, "service", command(directory, config)), false);
         } catch (IOException failed) {
             throw new UncheckedIOException(failed);
         }
@@ -98,7 +122,15 @@ final class ServiceProcess implements AutoCloseable {
     /** SIGKILL. */
     void kill() {
         ended = true;
-        child.kill();
+        if (isFirst) {
+            ProcessHandle.of(child.pid())
+                    .flatMap(process -> process.children().findFirst())
+                    .orElseThrow()
+                    .destroyForcibly();
+            child.awaitExit();
+        } else {
+            child.kill();
+        }
     }
 
     /** For a service that ends by itself, or has been told to: its exit code. */
