@@ -137,6 +137,15 @@ class JournalCliTest {
     }
 
     @Test
+    void shouldReplayOnTheModelToo() {
+        Map<?, ?> engine = Json.object(good("replay", journal.toString(), "-o", "json", "--dump"));
+        Map<?, ?> model = Json.object(good("replay", journal.toString(), "-o", "json", "--dump", "--model"));
+
+        assertEquals(engine.get("guests"), model.get("guests"));
+        assertEquals(engine.get("mappings"), model.get("mappings"));
+    }
+
+    @Test
     void shouldStopTheReplayWhereAsked() {
         long mapped = sequenceOf("map_page", "0x10 x16");
         Map<?, ?> then = Json.object(
