@@ -78,6 +78,7 @@ final class JournalPlace {
     /** What is said of a damage: always the file and the first record that cannot be trusted. */
     static String damage(String segment, long sequence, String what) {
         return "the journal is damaged: segment=" + segment + " first bad record="
-                + (sequence == 0 ? "none, all segments are in doubt" : sequence) + ": " + what;
+                + (sequence == 0 ? "none, all segments are in doubt" : sequence) + ": "
+                + what.replaceFirst("^journal damaged: file=\\S+( sequence=\\d+)?: ", "");
     }
 }

@@ -33,6 +33,7 @@ import picocli.CommandLine.Parameters;
         footer = {
             "  pvi replay --run-dir /tmp/pvi",
             "  pvi replay DIR --until 5000 --dump        the mappings after record 5000",
+            "  pvi replay DIR --model                    on a naive model instead of the engine",
             "  pvi replay why DIR 1 0x1234               everything that was done to a bus frame of guest 1"
         })
 final class ReplayCommand implements Callable<Integer> {
@@ -48,6 +49,9 @@ final class ReplayCommand implements Callable<Integer> {
     @Option(names = "--until", paramLabel = "INDEX", description = "Stop after this record. Default: the last one.")
     private long until = Long.MAX_VALUE;
 
+    @Option(names = "--model", description = "On a naive model, which shares no code with the engine.")
+    private boolean model;
+
     @Option(names = "--dump", description = "Print the mappings of all guests at that moment.")
     private boolean dump;
 
@@ -57,7 +61,7 @@ final class ReplayCommand implements Callable<Integer> {
             throw CommandException.usage("--until=" + until + " min=1");
         }
         try (StoredRecords records = StoredRecords.open(place.directory(directory));
-                Replayer replayer = Replayer.onEngine(records)) {
+                Replayer replayer = model ? Replayer.onModel(records) : Replayer.onEngine(records)) {
             ReplayReport report = replayer.run(until);
             List<MappedRun> mappings = dump ? replayer.mappings() : null;
             if (place.output() == JournalPlace.Output.table) {

@@ -124,6 +124,8 @@ final class ServeCommand implements Callable<Integer> {
             service.close();
         } catch (RuntimeException failed) {
             System.getLogger(ServeCommand.class.getName()).log(System.Logger.Level.ERROR, "stop failed", failed);
+            System.err.println(
+                    "pvi: stop failed: " + failed); // the log may be closed already: it has a hook of its own
             code = ExitCode.REFUSED;
         }
         Runtime.getRuntime().halt(code);

@@ -8,6 +8,8 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.RandomAccessFile;
 import java.io.StringWriter;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -23,6 +25,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.pviommu.journal.store.JournalReader;
+import org.pviommu.journal.store.JournalSettings;
+import org.pviommu.journal.store.JournalStore;
 import org.pviommu.server.Json;
 import org.pviommu.server.TestGuest;
 import org.pviommu.server.TestService;
@@ -34,6 +39,9 @@ class JournalCliTest {
     @TempDir
     @SuppressWarnings("NullAway.Init") // set before the first test
     private static Path journal;
+
+    /** Behind a guest number below 128 and the empty name of who asked. */
+    private static final int DIGEST_OFFSET = 2;
 
     private static long digest;
 
@@ -134,6 +142,46 @@ class JournalCliTest {
                 List.of(Map.of("guest", 3L, "mappedPages", 13L, "digest", Text.hex(digest))), replayed.get("guests"));
         assertEquals(3, ((List<?>) Objects.requireNonNull(replayed.get("mappings"))).size());
         assertTrue(good("replay", journal.toString()).contains("replay: as recorded"));
+    }
+
+    /** A journal that is whole, and says of one record that it led to other mappings than it did. */
+    @Test
+    void shouldTellTheFirstDifference() {
+        Path other = temporary.resolve("other");
+        long record = sequenceOf("unmap_page", "0x12 x4");
+        try (JournalReader reader = JournalReader.open(journal);
+                JournalStore store =
+                        JournalStore.open(JournalSettings.builder(other).build())) {
+            while (reader.next()) {
+                byte[] payload = reader.payload().toArray(ValueLayout.JAVA_BYTE);
+                if (reader.sequence() == record) {
+                    payload[DIGEST_OFFSET] ^= 1;
+                }
+                assertTrue(store.reserve(1, payload.length, true));
+                store.append(reader.kind(), MemorySegment.ofArray(payload), payload.length);
+            }
+        }
+
+        assertTrue(good("journal", "verify", other.toString()).contains("good"));
+        for (String model : List.of("", " --model")) {
+            Result result = run(words("replay " + other + model));
+            assertEquals(ExitCode.REFUSED, result.code(), result.out());
+            assertTrue(result.out().contains("record " + record + ": the state after it: expected digest="), result.out());
+            assertTrue(result.out().contains("replay: DIFFERENT"), result.out());
+            assertEquals(
+                    ExitCode.DONE,
+                    run(words("replay " + other + " --until " + (record - 1) + model))
+                            .code());
+        }
+    }
+
+    @Test
+    void shouldReplayOnTheModelToo() {
+        Map<?, ?> engine = Json.object(good("replay", journal.toString(), "-o", "json", "--dump"));
+        Map<?, ?> model = Json.object(good("replay", journal.toString(), "-o", "json", "--dump", "--model"));
+
+        assertEquals(engine.get("guests"), model.get("guests"));
+        assertEquals(engine.get("mappings"), model.get("mappings"));
     }
 
     @Test
