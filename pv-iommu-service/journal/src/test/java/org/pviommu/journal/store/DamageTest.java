@@ -51,9 +51,7 @@ class DamageTest {
                 JournalStore.open(place.settings().syncInterval(interval).build())) {
             Records.append(store, 1, RECORDS);
             store.flush();
-            while (synced && store.syncedSequence() < RECORDS) {
-                Thread.onSpinWait();
-            }
+            Await.until(() -> !synced || store.syncedSequence() == RECORDS, store::stats);
             Place copy = place.copy(temporary.resolve("crashed"));
             // Holes and reserve behind the records are of no interest here, and would only take time.
             cutBehindRecords(copy.lastSegment());

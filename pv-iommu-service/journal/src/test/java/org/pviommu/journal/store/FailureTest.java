@@ -30,9 +30,7 @@ class FailureTest {
     }
 
     private static void awaitFailure(JournalStore store) {
-        while (store.stats().state() != StoreState.FAILED) {
-            Thread.onSpinWait();
-        }
+        Await.until(() -> store.stats().state() == StoreState.FAILED, store::stats);
     }
 
     private void assertStoppedWithoutLoss(JournalStore store, long last) {
@@ -149,9 +147,7 @@ class FailureTest {
         JournalStore store = JournalStore.open(
                 place.settings().flushWait(Duration.ofMillis(200)).build(), hiding);
         Records.appendAtOnce(store, 1, 10);
-        while (store.stats().readBackDelays() == 0) {
-            Thread.onSpinWait();
-        }
+        Await.until(() -> store.stats().readBackDelays() > 0, store::stats);
 
         assertEquals(3, store.writtenSequence());
         store.close();

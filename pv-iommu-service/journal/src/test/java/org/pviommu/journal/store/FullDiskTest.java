@@ -30,14 +30,6 @@ class FullDiskTest {
                 Collections.synchronizedList(new ArrayList<>()));
     }
 
-    private static void awaitState(JournalStore store, StoreState state) {
-        while (store.stats().state() != state) {
-            assertFalse(
-                    store.stats().state() == StoreState.FAILED, store.stats().toString());
-            Thread.onSpinWait();
-        }
-    }
-
     /** Small segments: the disk is full when the next one should begin. Large ones: in the middle of one. */
     @ParameterizedTest
     @ValueSource(longs = {200_000, 64 << 20})
@@ -65,7 +57,7 @@ class FullDiskTest {
                 assertEquals(StoreState.DISK_FULL, store.stats().state());
                 assertEquals(accepted, store.lastSequence());
                 disk.free();
-                awaitState(store, StoreState.RUNNING);
+                Await.until(() -> store.stats().state() == StoreState.RUNNING, store::stats);
                 store.flush();
                 assertTrue(store.reserve(1, 1, false), "maps are accepted again");
                 store.unreserve(1, 1);

@@ -33,12 +33,11 @@ class JournalReaderTest {
             Thread writer = Thread.ofPlatform().start(() -> Records.append(store, 1, records));
             long read = 0;
             while (read < records) {
-                if (reader.next()) {
-                    read++;
-                    Records.assertIsRecord(read, Records.read(reader));
-                }
+                Await.until(reader::next, store::stats);
+                read++;
+                Records.assertIsRecord(read, Records.read(reader));
             }
-            writer.join();
+            Await.end(writer);
             assertFalse(reader.next());
         }
     }
@@ -150,7 +149,7 @@ class JournalReaderTest {
                 }
                 reads++;
             }
-            writer.join();
+            Await.end(writer);
             assertTrue(reads > 0);
         }
     }

@@ -353,11 +353,14 @@ class JournalRingTest {
                 }
             }));
         }
-        while (count[0] < (long) threads * each && failures.isEmpty()) {
-            drain.drain(100);
-        }
+        Await.until(
+                () -> {
+                    drain.drain(100);
+                    return count[0] == (long) threads * each || !failures.isEmpty();
+                },
+                () -> count[0]);
         for (Thread thread : all) {
-            thread.join();
+            Await.end(thread);
         }
 
         assertEquals(List.of(), failures);
@@ -370,9 +373,7 @@ class JournalRingTest {
         long last = 0;
         for (long number = 1; number <= each; number++) {
             payload.set(ValueLayout.JAVA_LONG_UNALIGNED, 4, number);
-            while (!ring.reserve(JournalRing.costBytes(1, 64), ring.usableBytes())) {
-                Thread.onSpinWait();
-            }
+            Await.until(() -> ring.reserve(JournalRing.costBytes(1, 64), ring.usableBytes()), ring::occupiedBytes);
             long sequence = ring.append(1, payload, 64);
             assertTrue(sequence > last, "an append that came later has the larger number");
             last = sequence;

@@ -101,9 +101,7 @@ class JournalStoreTest {
         try (JournalStore store = JournalStore.open(
                 place.settings().segmentAge(Duration.ofMillis(1)).build())) {
             Records.append(store, 1, 1);
-            while (store.stats().segments() < 2) {
-                Thread.onSpinWait();
-            }
+            Await.until(() -> store.stats().segments() == 2, store::stats);
             Records.append(store, 2, 2);
         }
         Records.assertHolds(place.directory(), 2);
@@ -137,9 +135,7 @@ class JournalStoreTest {
                 JournalStore.open(place.settings().ringBytes(1 << 20).build())) {
             MemorySegment payload = Records.segment(new byte[1]);
             for (int i = 0; i < records; i++) {
-                while (!store.reserve(1, 1, true)) {
-                    Thread.onSpinWait();
-                }
+                Await.until(() -> store.reserve(1, 1, true), store::stats);
                 store.append(1, payload, 1);
             }
         }
@@ -313,9 +309,7 @@ class JournalStoreTest {
         try (JournalStore store = JournalStore.open(
                 place.settings().syncInterval(Duration.ofMillis(1)).build())) {
             Records.append(store, 1, 100);
-            while (store.syncedSequence() < 100) {
-                Thread.onSpinWait();
-            }
+            Await.until(() -> store.syncedSequence() == 100, store::stats);
             StoreStats stats = store.stats();
             assertEquals(StoreState.RUNNING, stats.state());
             assertEquals("", stats.failure());

@@ -63,12 +63,7 @@ final class Records {
     }
 
     static long appendOne(JournalStore store, long number, int lengthBytes) {
-        while (!store.reserve(1, lengthBytes, true)) {
-            StoreStats stats = store.stats();
-            if (stats.state() == StoreState.FAILED || stats.state() == StoreState.CLOSED) {
-                throw new AssertionError(stats.toString());
-            }
-        }
+        Await.until(() -> store.reserve(1, lengthBytes, true), store::stats);
         return store.append(kind(number), segment(payload(number, lengthBytes)), lengthBytes);
     }
 

@@ -86,7 +86,7 @@ class StalledWriterTest {
     }
 
     @Test
-    void shouldWaitForTheWriterAboveTheHighWaterMark() throws Exception {
+    void shouldWaitForTheWriterAboveTheHighWaterMark() {
         JournalSettings settings =
                 place.settings().reserveWait(Duration.ofSeconds(60)).build();
         try (JournalStore store = JournalStore.open(settings, gate)) {
@@ -96,11 +96,9 @@ class StalledWriterTest {
                 store.append(1, Records.segment(new byte[PAYLOAD_BYTES]), PAYLOAD_BYTES);
             }
             Thread waiting = Thread.ofPlatform().start(() -> store.reserve(1, PAYLOAD_BYTES, false));
-            while (store.stats().waits() == 0) {
-                Thread.onSpinWait();
-            }
+            Await.until(() -> store.stats().waits() > 0, store::stats);
             gate.open();
-            waiting.join();
+            Await.end(waiting);
 
             assertEquals(0, store.stats().refusals());
             assertEquals(1, store.stats().waits());
@@ -127,27 +125,19 @@ class StalledWriterTest {
             public void inDocument(long sequence) {
                 if (sequence == 3) {
                     inside.countDown();
-                    await(go);
+                    Await.zero(go);
                 }
             }
         };
         try (JournalStore store = JournalStore.open(place.settings().build(), stallInDocument)) {
             Records.append(store, 1, 10);
-            await(inside);
+            Await.zero(inside);
 
             assertThrows(JournalLockedException.class, place::open);
             assertEquals(2, Records.readAll(place.directory()).size(), "a reader sees what is complete");
             go.countDown();
         }
         Records.assertHolds(place.directory(), 10);
-    }
-
-    private static void await(CountDownLatch latch) {
-        try {
-            latch.await();
-        } catch (InterruptedException e) {
-            throw new IllegalStateException(e);
-        }
     }
 
     private OpenReport openAndClose() {

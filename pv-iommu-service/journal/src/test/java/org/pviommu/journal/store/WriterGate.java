@@ -1,26 +1,26 @@
 package org.pviommu.journal.store;
 
-import java.util.concurrent.Semaphore;
+import java.util.concurrent.CountDownLatch;
 
 /** A disk that stalls: the writer thread stops before the next record until it is let go. */
 final class WriterGate implements StoreHooks {
 
-    private final Semaphore gate = new Semaphore(0);
-    private final Semaphore arrived = new Semaphore(0);
+    private final CountDownLatch open = new CountDownLatch(1);
+    private final CountDownLatch arrived = new CountDownLatch(1);
 
     @Override
     public void beforeMove(long sequence) {
-        arrived.release();
-        gate.acquireUninterruptibly();
+        arrived.countDown();
+        Await.zero(open);
     }
 
     /** Waits until the writer stands before the gate. */
     void awaitStall() {
-        arrived.acquireUninterruptibly();
+        Await.zero(arrived);
     }
 
     /** Opens the gate for good. */
     void open() {
-        gate.release(Integer.MAX_VALUE / 2);
+        open.countDown();
     }
 }
