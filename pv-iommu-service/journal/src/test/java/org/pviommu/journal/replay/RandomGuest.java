@@ -104,7 +104,7 @@ final class RandomGuest implements AutoCloseable {
 
     private GuestPolicy policy() {
         List<FrameRange> reserved = List.of(new FrameRange(3, 4));
-        return new GuestPolicy(true, true, 4096, 60, 24, 4 + random.nextInt(12), 4, reserved);
+        return new GuestPolicy(true, true, 4096, 60, 6 + random.nextInt(18), 4 + random.nextInt(12), 4, reserved);
     }
 
     private static EndpointDescriptor endpoint(int id, int group) {
@@ -248,7 +248,11 @@ final class RandomGuest implements AutoCloseable {
     }
 
     private long bfn() {
-        return random.nextInt(30) == 0 ? random.nextLong() : random.nextInt(BFNS);
+        return switch (random.nextInt(30)) {
+            case 0 -> random.nextLong();
+            case 1, 2, 3 -> random.nextInt((int) LAST_BFN + 1); // another table
+            default -> random.nextInt(BFNS);
+        };
     }
 
     private long mfn() {
@@ -283,7 +287,7 @@ final class RandomGuest implements AutoCloseable {
     private Element[] ranges(int n) {
         Element[] all = new Element[n];
         for (int i = 0; i < n; i++) {
-            long pages = random.nextInt(10) == 0 ? random.nextLong() : random.nextInt(20);
+            long pages = random.nextInt(10) == 0 ? random.nextLong() : random.nextInt(40);
             all[i] = new RangeOp(bfn(), mfn(), pages, 3);
         }
         return all;
