@@ -29,6 +29,7 @@ final class EngineTarget implements ReplayTarget {
 
     /** Shared: a service closes what it followed at its start from the thread that stops it. */
     private final Arena arena = Arena.ofShared();
+
     private final RecordedAnswers answers = new RecordedAnswers();
     private final ReplayLog log = new ReplayLog(arena);
     private final Map<Integer, SwitchedLog> logs = new HashMap<>();

@@ -166,7 +166,8 @@ class JournalCliTest {
         for (String model : List.of("", " --model")) {
             Result result = run(words("replay " + other + model));
             assertEquals(ExitCode.REFUSED, result.code(), result.out());
-            assertTrue(result.out().contains("record " + record + ": the state after it: expected digest="), result.out());
+            assertTrue(
+                    result.out().contains("record " + record + ": the state after it: expected digest="), result.out());
             assertTrue(result.out().contains("replay: DIFFERENT"), result.out());
             assertEquals(
                     ExitCode.DONE,
