@@ -115,6 +115,7 @@ class RecordFilterTest {
         assertFalse(ALL.withStatus(IommuStatus.EIO).onBfns(10, 11).test(record));
         assertTrue(ALL.withStatus(0).onBfns(11, 11).test(record));
         assertFalse(ALL.withStatus(0).test(CHANGE));
+        assertFalse(ALL.withStatus(0).test(maps(1, 1, IommuStatus.EIO)));
     }
 
     @Test
