@@ -73,7 +73,11 @@ public sealed interface JournalRecord {
 
         /** How many elements. */
         public int operations() {
-            return runs.stream().mapToInt(Run::count).sum();
+            int operations = 0;
+            for (int i = 0; i < runs.size(); i++) {
+                operations += runs.get(i).count();
+            }
+            return operations;
         }
     }
 

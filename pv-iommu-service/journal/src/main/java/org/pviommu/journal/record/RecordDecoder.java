@@ -15,6 +15,7 @@ import org.pviommu.engine.SliceRecord;
 
 /** Decodes what {@link RecordEncoder} encoded; the payload is not trusted. */
 public final class RecordDecoder {
+    private static final int MIN_RUN_BYTES = 2;
     private static final int MAX_EVENTS = 1 << 16;
     /** More endpoints or ranges than this cannot be in a record that is within the length of records. */
     private static final int MAX_LIST = 1 << 16;
@@ -79,7 +80,7 @@ public final class RecordDecoder {
     /** A slice: head, fields, runs. */
     private static final class SliceDecoder {
         private final RecordReader in;
-        private final List<Run> runs = new ArrayList<>();
+        private List<Run> runs = List.of();
         private int subOp;
 
         SliceDecoder(RecordReader in) {
@@ -94,6 +95,8 @@ public final class RecordDecoder {
             SliceRecord.Flush flush = WireNumber.flush(options >>> RecordEncoder.FLUSH_SHIFT);
             int context = in.getCount("context", GuestPolicy.MAX_CONTEXTS - 1);
             int operations = in.getCount("operations", RecordEncoder.MAX_OPERATIONS);
+            // No run is shorter, so a count that is not true costs no more than the record itself.
+            runs = new ArrayList<>((int) Math.min(operations, in.remainingBytes() / MIN_RUN_BYTES));
             runs(operations);
             return new JournalRecord.Slice(
                     head.guestId(),

@@ -67,12 +67,12 @@ final class RecordReader {
         return new String(bytes, StandardCharsets.UTF_8);
     }
 
-    boolean atEnd() {
-        return position == payload.byteSize();
+    long remainingBytes() {
+        return payload.byteSize() - position;
     }
 
     void requireEnd() {
-        if (!atEnd()) {
+        if (remainingBytes() != 0) {
             throw new BadRecordException("lengthBytes=" + payload.byteSize() + " but the content ends at " + position);
         }
     }

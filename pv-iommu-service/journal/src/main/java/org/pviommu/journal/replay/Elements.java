@@ -38,40 +38,51 @@ final class Elements {
     }
 
     void add(List<Run> runs) {
-        for (Run run : runs) {
-            for (int i = 0; i < run.count(); i++) {
-                put((long) count++ * size, run, i);
+        for (int i = 0; i < runs.size(); i++) {
+            Run run = runs.get(i);
+            long at = (long) count * size;
+            switch (subOp) {
+                case IommuOp.MIXED -> putMixed(at, run);
+                case IommuOp.MAP_RANGE, IommuOp.UNMAP_RANGE -> putRange(at, run);
+                case IommuOp.ATTACH_DEVICE -> putAttach(at, run);
+                case IommuOp.ALLOC_CONTEXT, IommuOp.FREE_CONTEXT ->
+                    putInt(at + IommuContextOp.CTX_NO_OFFSET, (int) run.mfn());
+                default -> putPages(at, run);
             }
+            count += run.count();
         }
     }
 
-    private void put(long at, Run run, int i) {
-        switch (subOp) {
-            case IommuOp.MIXED -> {
-                putShort(at + IommuMixedOp.SUBOP_OFFSET, run.kind());
-                putShort(at + IommuMixedOp.FLAGS_OFFSET, run.flags());
-                putLong(at + IommuMixedOp.BFN_OFFSET, run.bfn() + i);
-                putLong(at + IommuMixedOp.MFN_OFFSET, run.mfn() + i);
-            }
-            case IommuOp.MAP_RANGE, IommuOp.UNMAP_RANGE -> {
-                putLong(at + IommuRangeOp.BFN_OFFSET, run.bfn());
-                putLong(at + IommuRangeOp.MFN_OFFSET, run.mfn());
-                putLong(at + IommuRangeOp.NR_PAGES_OFFSET, run.pages());
-                putInt(at + IommuRangeOp.FLAGS_OFFSET, run.flags());
-            }
-            case IommuOp.ATTACH_DEVICE -> {
-                putInt(at + IommuAttachOp.ENDPOINT_OFFSET, (int) run.bfn());
-                putInt(at + IommuAttachOp.CTX_NO_OFFSET, (int) run.mfn());
-                putInt(at + IommuAttachOp.FLAGS_OFFSET, run.flags());
-            }
-            case IommuOp.ALLOC_CONTEXT, IommuOp.FREE_CONTEXT ->
-                putInt(at + IommuContextOp.CTX_NO_OFFSET, (int) run.mfn());
-            default -> {
-                putLong(at + IommuMapOp.BFN_OFFSET, run.bfn() + i);
-                putLong(at + IommuMapOp.MFN_OFFSET, run.mfn() + i);
-                putInt(at + IommuMapOp.FLAGS_OFFSET, run.flags());
-            }
+    private void putPages(long first, Run run) {
+        long at = first;
+        for (int i = 0; i < run.count(); i++, at += IommuMapOp.SIZE) {
+            putLong(at + IommuMapOp.BFN_OFFSET, run.bfn() + i);
+            putLong(at + IommuMapOp.MFN_OFFSET, run.mfn() + i);
+            putInt(at + IommuMapOp.FLAGS_OFFSET, run.flags());
         }
+    }
+
+    private void putMixed(long first, Run run) {
+        long at = first;
+        for (int i = 0; i < run.count(); i++, at += IommuMixedOp.SIZE) {
+            putShort(at + IommuMixedOp.SUBOP_OFFSET, run.kind());
+            putShort(at + IommuMixedOp.FLAGS_OFFSET, run.flags());
+            putLong(at + IommuMixedOp.BFN_OFFSET, run.bfn() + i);
+            putLong(at + IommuMixedOp.MFN_OFFSET, run.mfn() + i);
+        }
+    }
+
+    private void putRange(long at, Run run) {
+        putLong(at + IommuRangeOp.BFN_OFFSET, run.bfn());
+        putLong(at + IommuRangeOp.MFN_OFFSET, run.mfn());
+        putLong(at + IommuRangeOp.NR_PAGES_OFFSET, run.pages());
+        putInt(at + IommuRangeOp.FLAGS_OFFSET, run.flags());
+    }
+
+    private void putAttach(long at, Run run) {
+        putInt(at + IommuAttachOp.ENDPOINT_OFFSET, (int) run.bfn());
+        putInt(at + IommuAttachOp.CTX_NO_OFFSET, (int) run.mfn());
+        putInt(at + IommuAttachOp.FLAGS_OFFSET, run.flags());
     }
 
     private void putShort(long offset, int value) {

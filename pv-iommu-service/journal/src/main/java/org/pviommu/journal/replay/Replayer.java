@@ -38,6 +38,7 @@ public final class Replayer implements AutoCloseable {
     private long notCompared;
     private long lastSequence;
     private @Nullable Difference difference;
+    private @Nullable ReplayObserver observer;
 
     private Replayer(RecordSource source, ReplayTarget target) {
         this.source = source;
@@ -108,7 +109,12 @@ public final class Replayer implements AutoCloseable {
 
     private void apply(JournalRecord record) {
         switch (record) {
-            case JournalRecord.ServiceStart start -> restart(start);
+            case JournalRecord.ServiceStart start -> {
+                restart(start);
+                if (observer != null) {
+                    observer.started(lastSequence, source.timeMillis(), start);
+                }
+            }
             case JournalRecord.OfGuest ofGuest -> add(ofGuest);
             case JournalRecord.ServiceStop stop -> {}
             case JournalRecord.Fault fault -> {}
@@ -120,6 +126,9 @@ public final class Replayer implements AutoCloseable {
         for (List<PendingRecord> call : pending.values()) {
             if (!call.isEmpty()) {
                 target.runCutOff(call);
+                if (observer != null) {
+                    observer.ran(call);
+                }
             }
         }
         pending.clear();
@@ -178,6 +187,17 @@ public final class Replayer implements AutoCloseable {
         if (!target.run(call)) {
             notCompared += call.size();
         }
+        if (observer != null) {
+            observer.ran(call);
+        }
+    }
+
+    List<Integer> unknownGuests() {
+        return target.unknownGuests();
+    }
+
+    void observe(ReplayObserver newObserver) {
+        observer = newObserver;
     }
 
     private PendingRecord pending(JournalRecord.OfGuest record, MemorySegment payload) {

@@ -1,0 +1,76 @@
+package org.pviommu.journal.replay;
+
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Why bus frames of a guest lead where they lead: everything in a journal that has touched them, in its order. The journal is
+ * replayed on the way, so what nobody asked for is seen, too.
+ *
+ * @param steps what happened
+ * @param now what they lead to after the last record
+ */
+public record Why(List<Step> steps, String now) {
+    /** So many bus frames can be asked for at a time. */
+    public static final long MAX_BFNS = 1 << 16;
+
+    /**
+     * Something that happened to the bus frames.
+     *
+     * @param sequence number of the record
+     * @param timeMillis when it was made, in milliseconds since 1970
+     * @param what in words
+     */
+    public record Step(long sequence, long timeMillis, String what) {
+        @Override
+        public String toString() {
+            return "record " + sequence + " " + Instant.ofEpochMilli(timeMillis) + " " + what;
+        }
+    }
+
+    /**
+     * Reads {@code source} to its end.
+     *
+     * @param guestId whose bus frames
+     * @param context in which of its address spaces
+     * @param firstBfn first of them
+     * @param lastBfn last of them, inclusive, at most {@value #MAX_BFNS} in all
+     * @throws IllegalArgumentException for too many of them, or none
+     * @throws org.pviommu.journal.record.BadRecordException when a record does not have the form of one
+     */
+    public static Why of(RecordSource source, int guestId, int context, long firstBfn, long lastBfn) {
+        if (firstBfn < 0 || lastBfn < firstBfn || lastBfn - firstBfn >= MAX_BFNS) {
+            throw new IllegalArgumentException("firstBfn=" + firstBfn + " lastBfn=" + lastBfn + " maxBfns=" + MAX_BFNS);
+        }
+        try (Replayer replayer = Replayer.onEngine(source)) {
+            Witness witness = new Witness(replayer, guestId, context, firstBfn, lastBfn);
+            replayer.observe(witness);
+            ReplayReport report = replayer.run(Long.MAX_VALUE);
+            return new Why(witness.steps(), now(witness, report));
+        }
+    }
+
+    /** The same for one bus frame. */
+    public static Why of(RecordSource source, int guestId, int context, long bfn) {
+        return of(source, guestId, context, bfn, bfn);
+    }
+
+    private static String now(Witness witness, ReplayReport report) {
+        @Nullable Difference difference = report.difference();
+        if (difference != null) {
+            return "not known after record " + difference.sequence() + ", where the replay goes another way: "
+                    + difference.what();
+        }
+        return witness.now(report.unknownGuests());
+    }
+
+    /** For people: a line for each step, and one for what is now. */
+    public List<String> lines() {
+        List<String> lines = new ArrayList<>();
+        steps.forEach(step -> lines.add(step.toString()));
+        lines.add("now: " + now);
+        return lines;
+    }
+}
