@@ -37,7 +37,7 @@ final class MapRules {
             return IommuStatus.ENOSPC;
         }
         boolean hasTables = guest.tablePages() + space.missingTables(bfn) <= guest.policy.maxTablePages();
-        return hasTables ? IommuStatus.OK : IommuStatus.ENOMEM;
+        return hasTables ? IommuStatus.OK : IommuStatus.ENOSPC;
     }
 
     private static int checkFrame(GuestModel guest, long mfn, int flags) {

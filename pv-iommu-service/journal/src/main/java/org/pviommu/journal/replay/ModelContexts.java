@@ -52,7 +52,7 @@ final class ModelContexts extends ModelCall {
             return IommuStatus.EIO;
         }
         if (guest.tablePages() + 1 > guest.policy.maxTablePages()) {
-            return IommuStatus.ENOMEM;
+            return IommuStatus.ENOSPC;
         }
         if (refused) {
             return operation.status();
