@@ -16,7 +16,8 @@ final class Retention {
      * @param openBytes how long the segment is that is being written
      * @return the manifest without what was deleted
      */
-    static Manifest apply(JournalSettings settings, StoreHooks hooks, Manifest manifest, long openBytes) throws IOException {
+    static Manifest apply(JournalSettings settings, StoreHooks hooks, Manifest manifest, long openBytes)
+            throws IOException {
         Path directory = settings.directory();
         Manifest left = manifest;
         while (isOldestDue(settings, left, openBytes)) {
