@@ -4,6 +4,6 @@ package org.pviommu.journal.store;
 @FunctionalInterface
 public interface JournalListener {
 
-    /** One sentence, {@code name=value}. Called by the writer thread or by whoever opens or closes; must not block. */
+    /** One sentence, {@code name=value}. Called by the writer thread or by whoever opens or closes; must not block, nor throw. */
     void message(String text);
 }

@@ -33,7 +33,12 @@ final class JournalOpener {
     /** What a store needs. */
     record Opened(JournalRing ring, RingDrain drain, SegmentQueue queue, OpenReport report) {}
 
-    /** @throws JournalDamagedException when anything is not as it was written; nothing has been changed then */
+    /**
+     * Opens it.
+     *
+     * @throws JournalDamagedException when anything is not as it was written. When that is one of the journal's files, nothing
+     *     has been changed; when it is the ring, what was good has been taken from it
+     */
     Opened open() throws IOException {
         Inspection inspection = new Inspection(directory);
         inspection.run();
@@ -48,6 +53,10 @@ final class JournalOpener {
             ringLost = left == null && manifest.open() != null;
             requireWhatTheRingSaw(left, inspection);
             manifest = complete(manifest, inspection);
+        }
+        if (ringLost) {
+            messages.add("the ring of the last process is gone: what it had not yet written is lost, if there was any;"
+                    + " last sequence=" + inspection.lastSequence());
         }
         if (inspection.mark() == null) {
             HighWater.create(directory, manifest.id());

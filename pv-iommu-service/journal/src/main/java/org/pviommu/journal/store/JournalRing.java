@@ -75,7 +75,7 @@ final class JournalRing {
         return Math.min(Frame.MAX_PAYLOAD_BYTES, ringBytes / 8 - RingRecord.OVERHEAD_BYTES);
     }
 
-    /** What a reservation takes: overflow-free, because a record's overhead is below 64 and both counts are limited. */
+    /** What a reservation takes; payloadBytes up to 2^62, a record's overhead is below 2^6. */
     static long costBytes(int records, long payloadBytes) {
         return (long) records * RingRecord.OVERHEAD_BYTES + payloadBytes;
     }

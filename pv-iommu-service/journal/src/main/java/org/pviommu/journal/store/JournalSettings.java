@@ -16,7 +16,7 @@ import java.util.function.LongSupplier;
  * @param segmentAge one that has been written for so long, too
  * @param diskReserveBytes space that is kept allocated ahead of the writer
  * @param maxBytes retention: how long all queue files may be together
- * @param maxAge retention: how old the last record of a queue file may be
+ * @param maxAge retention: how old the last record of a queue file may be when the next file is begun
  * @param neededFrom retention: the first record that must stay, asked by the writer thread
  * @param syncInterval how often what was written is forced to the disk
  * @param reserveWait how long a reservation waits for the writer before it is refused

@@ -21,7 +21,7 @@ public final class JournalStore implements AutoCloseable {
     public static final int KIND_ABANDONED = 0;
 
     private static final int MAX_KIND = 255;
-    private static final int MAX_RECORDS = 1 << 24;
+    private static final long MAX_COUNTED_BYTES = 1L << 40;
     private static final long WAIT_STEP_NS = 20_000;
 
     private final JournalSettings settings;
@@ -111,12 +111,12 @@ public final class JournalStore implements AutoCloseable {
      * <p>When the ring is fuller than the high-water mark, waits a moment for the writer. Only a removal may use what is above
      * the mark.
      *
-     * @param records how many there will be at most, up to 2^24
+     * @param records how many there will be at most
      * @param payloadBytes how long their payloads will be together at most
      * @param removal whether what is to be recorded can only remove
      * @return false when there is no room, the disk is full, the journal failed or is closed: what was to be recorded must not
      *     happen
-     * @throws IllegalArgumentException when a number is negative or too large
+     * @throws IllegalArgumentException when a number is negative
      */
     public boolean reserve(int records, long payloadBytes, boolean removal) {
         long costBytes = costBytes(records, payloadBytes);
@@ -130,11 +130,11 @@ public final class JournalStore implements AutoCloseable {
     }
 
     private static long costBytes(int records, long payloadBytes) {
-        if (records < 0 || records > MAX_RECORDS || payloadBytes < 0 || payloadBytes > Integer.MAX_VALUE) {
-            throw new IllegalArgumentException("records=" + records + " max=" + MAX_RECORDS + " payloadBytes="
-                    + payloadBytes + " max=" + Integer.MAX_VALUE);
+        if (records < 0 || payloadBytes < 0) {
+            throw new IllegalArgumentException("records=" + records + " payloadBytes=" + payloadBytes + " min=0");
         }
-        return JournalRing.costBytes(records, payloadBytes);
+        // More than any ring has is more than any ring has; and the cost of 2^31 records cannot make the sum overflow.
+        return JournalRing.costBytes(records, Math.min(payloadBytes, MAX_COUNTED_BYTES));
     }
 
     private boolean accepts(boolean removal) {

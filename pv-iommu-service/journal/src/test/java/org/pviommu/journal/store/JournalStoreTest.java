@@ -161,6 +161,8 @@ class JournalStoreTest {
             assertThrows(IllegalArgumentException.class, () -> store.tryAppend(0, payload, 1));
             assertThrows(IllegalArgumentException.class, () -> store.reserve(-1, 0, true));
             assertThrows(IllegalArgumentException.class, () -> store.reserve(1, -1, true));
+            assertFalse(store.reserve(1, Long.MAX_VALUE, true));
+            assertFalse(store.reserve(Integer.MAX_VALUE, Long.MAX_VALUE, true));
             assertEquals(0, store.lastSequence());
             store.unreserve(4, 4L * max);
             assertThrows(IllegalStateException.class, () -> store.append(1, payload, 1));
