@@ -101,10 +101,20 @@ public final class RingTarget implements RingConnection.Owner {
         errors.check();
         check(counters.internalErrors.sum() == 0, "internalErrors=%d", counters.internalErrors.sum());
         check(ended, "the connection did not say that it ended");
+        removeKept();
         check(engine.guests().size() == 1, "guests left: %s", engine.guests());
         check(iommu.statistics().addressSpaces() == 1, "%s", iommu.statistics());
         engine.close();
         stopSignal.close();
+    }
+
+    /** A service that stops leaves the guest that is connected to the engine, which the end of the engine removes. */
+    private void removeKept() {
+        if (stopsAtTheEnd) {
+            engine.guests().stream()
+                    .filter(guest -> guest.id() != BUSY_GUEST && guest.isAlive())
+                    .forEach(engine::removeGuest);
+        }
     }
 
     private static Set<String> openDescriptors() {

@@ -150,14 +150,14 @@ public final class Mutants {
                         "G08",
                         "a guest is forgotten although the host did not let go",
                         ENGINE,
-                        "guests.get(guest.id()) == guest && tearDown(guest)",
-                        "guests.get(guest.id()) == guest && (tearDown(guest) || true)"),
+                        "        if (done) {\n            forget(guest);\n        }\n",
+                        "        forget(guest);\n"),
                 new Mutant(
                         "G09",
                         "the death of an owner does not revoke",
                         ENGINE,
-                        "region.grants().forEach(GuestRegion::revoke);",
-                        "region.grants().forEach(GuestRegion::isRevoked);"),
+                        ".filter(region -> region.isGrantedFrom(owner.regions()))",
+                        ".filter(region -> false)"),
                 new Mutant(
                         "G10",
                         "a dead guest that waits for a grantee is never looked at again",
