@@ -39,7 +39,8 @@ public final class Recovery implements AutoCloseable {
      * Runs what the journal has, and records the new start.
      *
      * @param start what the new start is recorded as
-     * @throws JournalException when the journal does not come out as recorded: then nobody knows what the guests had
+     * @throws JournalException when the journal does not come out as recorded: then nobody knows what the guests had; or when they had
+     *     it on another host IOMMU, with another aperture
      */
     public static Recovery run(Journal journal, Replayer replayer, JournalRecord.ServiceStart start) {
         ReplayReport report = replayer.run(journal.store().lastSequence());
@@ -47,7 +48,11 @@ public final class Recovery implements AutoCloseable {
             throw new JournalException(
                     "the journal cannot be followed: " + report.difference().describe());
         }
-        replayer.restartHere(start);
+        try {
+            replayer.restartHere(start);
+        } catch (EngineException e) {
+            throw new JournalException("its guests cannot be waited for: " + e.getMessage(), e);
+        }
         journal.started(start);
         replayer.recordTo(journal::logOf); // a guest that does not come back is removed from here
         Recovery recovery = new Recovery(replayer, report);

@@ -73,7 +73,7 @@ class MalformedMessageTest {
                 Arguments.of(Messages.message(RingAbi.MSG_REVOKE, 32), 0, "REVOKE size=32 expected=24"),
                 Arguments.of(Messages.revoke(8, 0, 0), 1, "REVOKE file descriptors=1 expected=0"),
                 Arguments.of(Messages.revoke(8, 0, 3), 0, "REVOKE flags=0x3 known=0x1"),
-                Arguments.of(Messages.message(8, 8), 0, "type=8 unknown"));
+                Arguments.of(Messages.message(9, 8), 0, "type=9 unknown"));
     }
 
     private static MemorySegment grant() {
