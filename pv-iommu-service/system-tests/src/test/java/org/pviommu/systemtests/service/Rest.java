@@ -86,6 +86,11 @@ record Rest(Path socket) {
                 .toList();
     }
 
+    /** Running, leaving or waiting. */
+    String guestState(int guestId) {
+        return text(get("/api/v1/guests/" + guestId).object(), "state");
+    }
+
     boolean hasGuest(int guestId) {
         return get("/api/v1/guests/" + guestId).status() == 200;
     }

@@ -1,13 +1,11 @@
 package org.pviommu.systemtests.service;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.BeforeEach;
@@ -55,10 +53,11 @@ class ServiceDeathTest {
         guest.freeze(true);
         ServiceProcess next = start.get();
         assertEquals(0, next.rest().dmaReadable(ENDPOINT, 5), "before its guest is back a device reaches nothing");
-        assertEquals(List.of(), next.rest().guests());
+        assertEquals("waiting", next.rest().guestState(GUEST));
         int verified = log.verified();
         guest.freeze(false);
         log.await("the guest is back with all it had", () -> log.verified() > verified, guest);
+        assertEquals("running", next.rest().guestState(GUEST));
         assertEquals(8, next.rest().dmaReadable(ENDPOINT, 5), "after that it reaches what was mapped");
         return next;
     }
@@ -162,7 +161,7 @@ class ServiceDeathTest {
             first.kill();
             try (ServiceProcess second = ServiceProcess.start(directory)) {
                 comeBackWithOtherMemory(second);
-                assertFalse(second.rest().hasGuest(GUEST));
+                assertEquals("waiting", second.rest().guestState(GUEST));
                 comeBack(second, guest.memory());
             }
         }
