@@ -2,8 +2,6 @@ package org.pviommu.journal.replay;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
-import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 import org.pviommu.abi.IommuOp;
 import org.pviommu.abi.IommuStatus;
@@ -21,11 +19,6 @@ import org.pviommu.journal.record.Run;
  * compared any more ({@link NotComparableException}).
  */
 final class CallScript {
-    private static final int EBUSY = 16;
-    private static final int ENOMEM = 12;
-    private static final int ENOSPC = 28;
-    private static final int FLUSH_ATTEMPTS = 3;
-
     /** The guest's state cannot be told from here on. */
     static final class NotComparableException extends RuntimeException {
         private static final long serialVersionUID = 1L;
@@ -39,8 +32,9 @@ final class CallScript {
      * One element of an array, and what was recorded of it.
      *
      * @param record where it was recorded
+     * @param refusals while that record came about
      */
-    record Operation(int index, Run run, int offset, JournalRecord.Slice record) {
+    record Operation(Run run, int offset, JournalRecord.Slice record, Refusals refusals) {
         long bfn() {
             return run.bfn() + offset;
         }
@@ -98,7 +92,7 @@ final class CallScript {
         List<Operation> all = new ArrayList<>();
         for (int i = next; i < records.size(); i++) {
             if (records.get(i).record() instanceof JournalRecord.Slice slice && slice.subOp() == subOp) {
-                addAll(slice, all);
+                addAll(slice, refusals(i), all);
                 if (slice.part() != SliceRecord.Part.OF_SLICE) {
                     break;
                 }
@@ -107,10 +101,10 @@ final class CallScript {
         return all;
     }
 
-    private static void addAll(JournalRecord.Slice slice, List<Operation> all) {
+    private static void addAll(JournalRecord.Slice slice, Refusals refusals, List<Operation> all) {
         for (Run run : slice.runs()) {
             for (int offset = 0; offset < run.count(); offset++) {
-                all.add(new Operation(all.size(), run, offset, slice));
+                all.add(new Operation(run, offset, slice, refusals));
             }
         }
     }
@@ -198,56 +192,29 @@ final class CallScript {
 
     // What came from outside.
 
-    /** How often the host refused something in that record, the attempts of a flush that failed not counted. */
-    static int refusals(JournalRecord.OfGuest record) {
-        int calls = 0;
-        for (OutsideEvent event : record.events()) {
-            if (event.kind() == OutsideEvents.Kind.HOST && event.answer() <= 0) {
-                calls += event.calls();
-            }
+    /**
+     * What was refused while the operations of record {@code index} were done. Flushes of other address spaces in their middle have
+     * records of their own before it, which tell of what came before them, too.
+     */
+    private Refusals refusals(int index) {
+        int from = index;
+        while (from > 0
+                && records.get(from - 1).record() instanceof JournalRecord.Slice slice
+                && slice.part() == SliceRecord.Part.NESTED) {
+            from--;
         }
-        boolean flushFailed = record instanceof JournalRecord.Slice slice && slice.flush() == SliceRecord.Flush.FAILED;
-        return flushFailed ? Math.max(0, calls - FLUSH_ATTEMPTS) : calls;
+        return Refusals.of(records.subList(from, index + 1).stream()
+                .map(PendingRecord::record)
+                .toList());
     }
 
-    /** Statuses that a map has when the host or the table pool refuses it. */
-    static boolean isRefusedMap(JournalRecord.Slice record, int status) {
-        return refusedAs(record, status, true);
+    /** While the operations of the record that is next were done. */
+    Refusals refusalsOfNext() {
+        return refusals(Math.min(next, records.size() - 1));
     }
 
-    /** Statuses that an unmap has when the host refuses it. */
-    static boolean isRefusedUnmap(JournalRecord.Slice record, int status) {
-        return refusedAs(record, status, false);
-    }
-
-    /** Whether an element of free_context or attach_device has that status because the host refused one of several things. */
-    static boolean isRefusedOther(JournalRecord.Slice record, int status) {
-        return status == IommuStatus.EIO ? refusals(record) > 0 : isRefusedUnmap(record, status);
-    }
-
-    private static boolean refusedAs(JournalRecord.Slice record, int status, boolean map) {
-        if (status == IommuStatus.OK) {
-            return false;
-        }
-        Set<Integer> possible = new TreeSet<>();
-        for (OutsideEvent event : record.events()) {
-            if (event.kind() == OutsideEvents.Kind.TABLE) {
-                possible.add(map ? IommuStatus.ENOMEM : IommuStatus.OK);
-            } else if (refusals(record) > 0) {
-                possible.add(map ? mapStatus(event.answer()) : unmapStatus(event.answer()));
-            }
-        }
-        return possible.contains(status);
-    }
-
-    private static int mapStatus(long answer) {
-        if (answer == -ENOMEM) {
-            return IommuStatus.ENOMEM;
-        }
-        return answer == -ENOSPC ? IommuStatus.ENOSPC : IommuStatus.EIO;
-    }
-
-    private static int unmapStatus(long answer) {
-        return answer == -EBUSY ? IommuStatus.EBUSY : IommuStatus.EIO;
+    /** While what the last record tells came about. */
+    Refusals refusalsOfLast() {
+        return refusals(records.size() - 1);
     }
 }

@@ -107,7 +107,7 @@ final class ModelBatch extends ModelCall {
 
     private void finish(JournalRecord.Slice record) {
         boolean failed = record.flush() == SliceRecord.Flush.FAILED;
-        if (failed && CallScript.refusals(record) > 0) {
+        if (failed && script.refusalsOfNext().any()) {
             script.doubt(); // an -EIO of the host cannot be told from one of the flush
         }
         script.compareFlush(record, removes && !deferred && space.needsFlush());
@@ -163,7 +163,7 @@ final class ModelBatch extends ModelCall {
         if (status != IommuStatus.OK) {
             return status;
         }
-        if (CallScript.isRefusedMap(operation.record(), operation.status())) {
+        if (operation.refusals().explainsMap(operation.status())) {
             return operation.status();
         }
         map(bfn, operation.mfn(), flags);
@@ -188,7 +188,7 @@ final class ModelBatch extends ModelCall {
         if (!canHold(i)) {
             return IommuStatus.EIO;
         }
-        if (CallScript.isRefusedUnmap(operation.record(), operation.status())) {
+        if (operation.refusals().explainsUnmap(operation.status())) {
             return operation.status();
         }
         space.remove(bfn, mapsAgain);
@@ -211,8 +211,7 @@ final class ModelBatch extends ModelCall {
             if (status != IommuStatus.OK) {
                 return status;
             }
-            if (nrDone[i] == operation.run().nrDone()
-                    && CallScript.isRefusedMap(operation.record(), operation.status())) {
+            if (nrDone[i] == operation.run().nrDone() && operation.refusals().explainsMap(operation.status())) {
                 return operation.status();
             }
             map(bfn, mfn, flags);
@@ -238,8 +237,7 @@ final class ModelBatch extends ModelCall {
             if (!canHold(i)) {
                 return IommuStatus.EIO;
             }
-            if (nrDone[i] == operation.run().nrDone()
-                    && CallScript.isRefusedUnmap(operation.record(), operation.status())) {
+            if (nrDone[i] == operation.run().nrDone() && operation.refusals().explainsUnmap(operation.status())) {
                 return operation.status();
             }
             space.remove(bfn, false);

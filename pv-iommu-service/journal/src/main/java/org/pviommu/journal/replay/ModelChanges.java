@@ -24,11 +24,11 @@ record ModelChanges(TreeMap<Integer, GuestModel> guests, Set<Integer> unknown) {
     void run(JournalRecord.GuestChange record, CallScript script) {
         script.noteEvents(record);
         switch (record.change()) {
-            case Change.GuestRemoved removed -> remove(guest(record), removed, record, script);
+            case Change.GuestRemoved removed -> remove(guest(record), removed, script);
             case Change.MemoryRegistered memory -> register(guest(record), memory, script);
             case Change.MemoryUnregistered memory -> unregister(guest(record), memory, script);
             case Change.GrantGiven grant -> give(guest(record), grant, script);
-            case Change.GrantRevoked revoked -> revoke(guest(record), revoked, record, script);
+            case Change.GrantRevoked revoked -> revoke(guest(record), revoked, script);
             case Change.GuestReturned returned -> {}
             case Change.GuestAdded added -> throw new IllegalStateException("added: " + added);
         }
@@ -73,10 +73,9 @@ record ModelChanges(TreeMap<Integer, GuestModel> guests, Set<Integer> unknown) {
         return null;
     }
 
-    private void remove(
-            GuestModel guest, Change.GuestRemoved removed, JournalRecord.GuestChange record, CallScript script) {
+    private void remove(GuestModel guest, Change.GuestRemoved removed, CallScript script) {
         guest.alive = false;
-        boolean refusals = CallScript.refusals(record) > 0;
+        boolean refusals = script.refusalsOfLast().any();
         if (!removed.done() && refusals) {
             throw new CallScript.NotComparableException("what the host let go of");
         }
@@ -153,8 +152,7 @@ record ModelChanges(TreeMap<Integer, GuestModel> guests, Set<Integer> unknown) {
         }
     }
 
-    private void revoke(
-            GuestModel guest, Change.GrantRevoked revoked, JournalRecord.GuestChange record, CallScript script) {
+    private void revoke(GuestModel guest, Change.GrantRevoked revoked, CallScript script) {
         RegionModel region = guest.region(revoked.firstMfn());
         if (region == null || region.source == null || region.first != revoked.firstMfn()) {
             throw script.differs("the guest has no such grant", String.valueOf(region));
@@ -163,7 +161,7 @@ record ModelChanges(TreeMap<Integer, GuestModel> guests, Set<Integer> unknown) {
         if (!revoked.force()) {
             return;
         }
-        if (CallScript.refusals(record) > 0) {
+        if (script.refusalsOfLast().any()) {
             script.doubt(); // which pages the host did not remove
         }
         for (SpaceModel space : guest.spaces.values()) {

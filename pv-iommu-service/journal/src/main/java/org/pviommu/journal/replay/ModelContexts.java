@@ -32,7 +32,7 @@ final class ModelContexts extends ModelCall {
         }
         JournalRecord.Slice record = script.expectSlice(subOp, 0, "the end of the call");
         script.compareFlush(record, false);
-        if (refusedMoves > 0 && refusedMoves != CallScript.refusals(record)) {
+        if (refusedMoves > 0 && refusedMoves != script.refusalsOfNext().calls()) {
             // The way back was refused, too, or what was refused is not known.
             throw new CallScript.NotComparableException("where endpoints are attached");
         }
@@ -47,7 +47,7 @@ final class ModelContexts extends ModelCall {
         if (context >= guest.policy.maxContexts()) {
             return IommuStatus.ENOSPC;
         }
-        boolean refused = CallScript.isRefusedMap(operation.record(), operation.status());
+        boolean refused = operation.refusals().explainsMap(operation.status());
         if (refused && operation.status() == IommuStatus.EIO) {
             return IommuStatus.EIO;
         }
@@ -87,8 +87,8 @@ final class ModelContexts extends ModelCall {
         space.requireFlush();
         JournalRecord.Slice record = script.expectSlice(subOp, 0, "the flush of context " + space.context);
         boolean flushed = record.flush() == SliceRecord.Flush.DONE;
-        boolean refused = CallScript.isRefusedOther(record, operation.status());
-        if (refused && (flushed || CallScript.refusals(record) > 0)) {
+        boolean refused = operation.refusals().explainsOther(operation.status());
+        if (refused && (flushed || operation.refusals().any())) {
             throw new CallScript.NotComparableException("which pages the host did not remove");
         }
         statuses[i] = flushed ? IommuStatus.OK : IommuStatus.EIO;
@@ -156,7 +156,7 @@ final class ModelContexts extends ModelCall {
         if (old != null && !flushNested(script, old)) {
             return IommuStatus.EIO;
         }
-        if (CallScript.isRefusedOther(operation.record(), operation.status())) {
+        if (operation.refusals().explainsOther(operation.status())) {
             refusedMoves++;
             return operation.status();
         }

@@ -20,6 +20,7 @@ import org.pviommu.abi.IommuOp;
 import org.pviommu.abi.IommuStatus;
 import org.pviommu.engine.Change;
 import org.pviommu.engine.Engine;
+import org.pviommu.engine.EngineException;
 import org.pviommu.engine.FileIdentity;
 import org.pviommu.engine.FrameRange;
 import org.pviommu.engine.Guest;
@@ -382,6 +383,43 @@ class OddCallsTest {
         engine.removeGuest(guest(1));
         assertNull(engine.guest(1));
         assertSameState(replay());
+    }
+
+    // Refusals that are recorded before the record they explain.
+
+    /** The flush of another address space, in the middle of the call, takes what the host answered before it into its record. */
+    @Test
+    void shouldFindARefusalInTheFlushBeforeTheRecord() {
+        GuestDriver driver = come(1, 4);
+        int context = driver.allocContext();
+        driver.run(IommuOp.cmd(IommuOp.MAP_PAGE, 0, context), Op.rw(0, 0).run(4));
+        driver.map(Op.rw(50, 8));
+        driver.run(
+                IommuOp.cmd(IommuOp.UNMAP_PAGE, IommuOp.F_DEFER, context),
+                Op.rw(0, 0).run(4)); // all that may be held
+        host.answerOnce(HostCall.Kind.MAP, -5);
+
+        driver.mixed(MixedOp.map(100, 9), MixedOp.unmap(50));
+
+        assertEquals(1, journal.count(SliceRecord.Part.NESTED));
+        assertReplays();
+    }
+
+    @Test
+    void shouldNotBlameTheEngineForWhatTheHostKeptOfARevokedGrant() {
+        come(1, 100);
+        GuestDriver grantee = come(2, 100);
+        engine.grant(1, 0, 8, 2, 0x20_0000, 3);
+        grantee.map(Op.rw(0, 0x20_0000), Op.rw(5, 0x20_0001));
+        host.answerOnce(HostCall.Kind.UNMAP, -5);
+        assertThrows(EngineException.class, () -> engine.revoke(2, 0x20_0000, true));
+
+        assertSameState(replay());
+        try (Replayer model = Replayer.onModel(journal.source())) {
+            ReplayReport report = model.run(Long.MAX_VALUE);
+            ReplayTest.assertSame(report, "model");
+            assertEquals(List.of(2), report.unknownGuests(), "which page is mapped still cannot be told");
+        }
     }
 
     // What no engine can have done.

@@ -132,6 +132,7 @@ final class RandomGuest implements AutoCloseable {
         plantRefusals();
         int who = random.nextInt(2);
         try {
+            comeBack(who);
             switch (random.nextInt(40)) {
                 case 0 -> die(who);
                 case 1 ->
@@ -150,6 +151,17 @@ final class RandomGuest implements AutoCloseable {
             }
         } catch (EngineException | GuestFaultException refused) {
             // part of the game
+        }
+    }
+
+    /** A guest that the host did not let in after its last death tries again, and one without memory does not stay so for long. */
+    private void comeBack(int who) {
+        if (engine.guest(who + 1) != guests[who]) {
+            come(who);
+        }
+        boolean hasData = guests[who].regions().stream().anyMatch(region -> region.firstMfn() == 0);
+        if (!hasData && random.nextInt(5) == 0) {
+            guests[who].registerMemory(0, DATA_PAGES, new TestMemory(DATA_PAGES));
         }
     }
 

@@ -110,7 +110,7 @@ class ReplayModelTest {
             MemoryJournal journal = journal(seed, round % 2 == 0 ? CLEAR : RandomGuest.Habits.WILD, 80);
             JournalRecord.ServiceStart start = (JournalRecord.ServiceStart) journal.record(0);
             for (int life = 0; life < 3; life++) {
-                journal = journal.head(journal.size() - random.nextInt(40));
+                journal = journal.head(Math.max(1, journal.size() - random.nextInt(40)));
                 journal.started(start);
                 assertAgree(journal, "seed=" + seed + " life=" + life);
                 journal = ReplayTest.goOn(journal, start, seed + life, "seed=" + seed);
@@ -140,7 +140,7 @@ class ReplayModelTest {
         MemoryJournal journal = comparedThroughout("ReplayModelTest.status");
         int checked = 0;
         for (int index = 0; index < journal.size(); index++) {
-            if (!(journal.record(index) instanceof JournalRecord.Slice before)) {
+            if (!(journal.record(index) instanceof JournalRecord.Slice before) || isAmbiguous(before)) {
                 continue;
             }
             List<byte[]> payloads = new ArrayList<>();
@@ -158,13 +158,20 @@ class ReplayModelTest {
         assertTrue(checked > 100, "checked=" + checked);
     }
 
+    /** The host refused something, and then the flush: an -EIO may be of either, so no mismatch is a proof there. */
+    private static boolean isAmbiguous(JournalRecord.OfGuest record) {
+        return record instanceof JournalRecord.Slice slice
+                && slice.flush() == SliceRecord.Flush.FAILED
+                && Refusals.of(List.of(slice)).any();
+    }
+
     /** Digest, mapped pages or held frames: each bit of the state in each record. */
     @Test
     void shouldNoticeAChangedState() {
         MemoryJournal journal = comparedThroughout("ReplayModelTest.state");
         int checked = 0;
         for (int index = 0; index < journal.size(); index++) {
-            if (journal.record(index) instanceof JournalRecord.OfGuest) {
+            if (journal.record(index) instanceof JournalRecord.OfGuest before && !isAmbiguous(before)) {
                 byte[] changed = journal.payload(index).clone();
                 int bit = index % (8 * Long.BYTES + 14); // the digest, and two short numbers
                 int at = bit < 64 ? bit / 8 : bit < 71 ? 8 : 9;
@@ -190,7 +197,9 @@ class ReplayModelTest {
                 List<byte[]> payloads = new ArrayList<>();
                 List<JournalRecord.Slice> variants = ReplayDifferenceTest.variants(journal, index, payloads);
                 for (int i = 0; i < variants.size(); i++) {
-                    if (variants.get(i).flush() == SliceRecord.Flush.NONE) {
+                    boolean rest = variants.get(i).runs().equals(before.runs())
+                            && variants.get(i).state().equals(before.state());
+                    if (rest && variants.get(i).flush() == SliceRecord.Flush.NONE) {
                         String context = Describe.record(variants.get(i));
                         assertEquals(
                                 index + 1,
