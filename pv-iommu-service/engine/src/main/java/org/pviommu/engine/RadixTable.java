@@ -207,9 +207,9 @@ final class RadixTable {
     }
 
     /**
-     * Whether all entries are 0, looking at both neighbours of {@code removedIndex} first: guests unmap in order, so one of
-     * them usually answers at once. Scanning beats a counter per table, which would cost every operation a read and a write;
-     * eight entries a step make it a cache line at a time.
+     * Whether all entries are 0, looking at both neighbours of {@code removedIndex} first, and then from the cache line before
+     * it on, around: guests unmap in order, with gaps or without, so one of these usually answers at once. Scanning beats a
+     * counter per table, which would cost every operation a read and a write.
      */
     private static boolean isEmpty(long table, int removedIndex) {
         long entries = RawMemory.inUserSpace(table);
@@ -218,7 +218,7 @@ final class RadixTable {
             return false;
         }
         for (int i = 0; i < ENTRIES; i += 8) {
-            long line = entries + ((long) i << 3);
+            long line = entries + ((long) (removedIndex - 8 + i & -8 & INDEX_MASK) << 3);
             long lower = RawMemory.getLong(line)
                     | RawMemory.getLong(line + 8)
                     | RawMemory.getLong(line + 16)
