@@ -59,7 +59,7 @@ public final class Engine implements AutoCloseable {
     /**
      * Lets a guest in: with an empty address space number 0 that all of its endpoints are attached to, and no memory.
      *
-     * @throws EngineException BUSY when the id or an endpoint is in use, LIMIT without table memory or room to record it, HOST when the host
+     * @throws EngineException BUSY when the id or an endpoint is in use, LIMIT without table memory, NO_ROOM to record it, HOST when the host
      *     IOMMU refuses; nothing is left behind, unless it refuses the way back too: then it is as after
      *     {@link #removeGuest}
      */
@@ -68,7 +68,7 @@ public final class Engine implements AutoCloseable {
         requireFree(guestId, endpoints);
         Guest guest = new Guest(guestId, policy, endpoints, logs.apply(guestId));
         if (!guest.log().reserve(1, false)) {
-            throw new EngineException(EngineException.Kind.LIMIT, "guest=" + guestId + ": the journal has no room");
+            throw new EngineException(EngineException.Kind.NO_ROOM, "guest=" + guestId + ": the journal has no room");
         }
         guest.addSpace(newAddressSpace(guest, 0));
         guest.locked(() -> admit(guest));

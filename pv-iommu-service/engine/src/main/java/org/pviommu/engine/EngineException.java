@@ -19,6 +19,8 @@ public final class EngineException extends RuntimeException {
         BUSY,
         /** A quota or a limit is reached. */
         LIMIT,
+        /** The journal has no room to record it: nobody's fault who asks, and later it may work. */
+        NO_ROOM,
         /** The host IOMMU refused. */
         HOST
     }

@@ -208,7 +208,7 @@ public final class Guest {
 
     private void requireRoomInLog() {
         if (!log.reserve(1, false)) {
-            throw new EngineException(EngineException.Kind.LIMIT, "guest=" + id + ": the journal has no room");
+            throw new EngineException(EngineException.Kind.NO_ROOM, "guest=" + id + ": the journal has no room");
         }
     }
 

@@ -8,9 +8,6 @@ import org.pviommu.server.Text;
 
 /** Makes the errors that are the client's fault. Their messages go to the client: values and limits, nothing else. */
 final class Refusal {
-    /** How the engine ends the message of a refusal that is not the client's fault, but the journal's. */
-    private static final String NO_ROOM = "the journal has no room";
-
     private Refusal() {}
 
     static HttpStatusException badRequest(String detail) {
@@ -34,14 +31,12 @@ final class Refusal {
 
     static HttpStatusException of(EngineException refused) {
         String detail = String.valueOf(refused.getMessage());
-        if (detail.endsWith(NO_ROOM)) {
-            return unavailable(detail);
-        }
         return switch (refused.kind()) {
             case INVALID -> unprocessable(detail);
             case NOT_FOUND -> notFound(detail);
             // HOST too: what the host IOMMU has not let go of is held, and the request can be repeated.
             case EXISTS, BUSY, LIMIT, HOST -> conflict(detail);
+            case NO_ROOM -> unavailable(detail);
         };
     }
 

@@ -109,7 +109,7 @@ record EngineSessions(
             case EXISTS -> Errno.EEXIST;
             case NOT_FOUND -> Errno.ENOENT;
             case BUSY -> Errno.EBUSY;
-            case LIMIT -> Errno.ENOSPC;
+            case LIMIT, NO_ROOM -> Errno.ENOSPC;
             case HOST -> Errno.EIO;
         };
         return new RefusedException(errno, String.valueOf(e.getMessage()));
