@@ -131,19 +131,28 @@ public final class RecordDecoder {
 
         private void pages(int operations) {
             long expectedBfn = 0;
+            long expectedMfn = 0;
+            int kind = RecordEncoder.NO_KIND;
+            int status = 0;
+            int flags = 0;
             for (int left = operations; left > 0; ) {
-                int count = in.getCount("run", left);
-                if (count == 0) {
-                    throw new BadRecordException("run=0 min=1");
+                int head = in.getCount("run", 2 * left - 1); // at most 4096 are left
+                int count = (head >>> 1) + 1;
+                if ((head & 1) != 0) {
+                    status = -in.getByte();
+                    kind = subOp == IommuOp.MIXED ? in.getCount("kind", 0xffff) : subOp;
+                    flags = kind == IommuOp.UNMAP_PAGE ? 0 : (int) in.getVarint();
+                } else if (kind == RecordEncoder.NO_KIND) {
+                    throw new BadRecordException("the first run is like one before it");
                 }
-                int status = -in.getByte();
-                int kind = subOp == IommuOp.MIXED ? in.getCount("kind", 0xffff) : subOp;
                 long bfn = expectedBfn + in.getSigned();
-                boolean maps = kind != IommuOp.UNMAP_PAGE;
-                long mfn = maps ? in.getVarint() : 0;
-                int flags = maps ? (int) in.getVarint() : 0;
-                runs.add(new Run(count, kind, bfn, mfn, flags, 0, 0, status));
                 expectedBfn = bfn + count;
+                long mfn = 0;
+                if (kind != IommuOp.UNMAP_PAGE) {
+                    mfn = expectedMfn + in.getSigned();
+                    expectedMfn = mfn + count;
+                }
+                runs.add(new Run(count, kind, bfn, mfn, flags, 0, 0, status));
                 left -= count;
             }
         }

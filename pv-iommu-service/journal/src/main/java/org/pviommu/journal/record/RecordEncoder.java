@@ -37,6 +37,9 @@ public final class RecordEncoder {
     /** Enough for any slice, with room for the events of a host that refuses everything. */
     public static final int BUFFER_BYTES = 512 * 1024;
 
+    /** No element has it. */
+    static final int NO_KIND = -1;
+
     static final int DEFERRED = 1;
     static final int ROOM_FOR_MAPS = 2;
     static final int ROOM_FOR_REMOVALS = 4;
@@ -97,26 +100,46 @@ public final class RecordEncoder {
         }
     }
 
-    /** Bus frames are told as the distance from where the run before ended, which is short when a guest walks. */
+    /**
+     * A run: {@code varint (count - 1) << 1 | changed}, then if changed {@code u8 status, varint kind (mixed calls), varint flags
+     * (maps)}, then {@code signed bfn} and for maps {@code signed mfn}, both as the distance from where the last one ended.
+     * What is like the run before it takes three bytes.
+     */
     private void pages(SliceRecord slice) {
         boolean mixed = slice.subOp() == IommuOp.MIXED;
+        long at = out.position();
         long expectedBfn = 0;
+        long expectedMfn = 0;
+        int lastKind = NO_KIND;
+        int lastStatus = 0;
+        int lastFlags = 0;
         int count;
         for (int i = 0; i < slice.operations(); i += count) {
             count = slice.runLength(i);
             int kind = slice.kind(i);
-            out.putVarint(count);
-            out.putByte(-slice.status(i));
-            if (mixed) {
-                out.putVarint(kind);
+            int status = slice.status(i);
+            boolean maps = kind != IommuOp.UNMAP_PAGE;
+            int flags = maps ? slice.flags(i) : 0;
+            boolean changed = kind != lastKind || status != lastStatus || flags != lastFlags;
+            at = out.putVarint(at, (count - 1) << 1 | (changed ? 1 : 0));
+            if (changed) {
+                at = out.putByte(at, -status);
+                at = mixed ? out.putVarint(at, kind) : at;
+                at = maps ? out.putVarint(at, flags & 0xffffffffL) : at;
+                lastKind = kind;
+                lastStatus = status;
+                lastFlags = flags;
             }
-            out.putSigned(slice.bfn(i) - expectedBfn);
-            if (kind != IommuOp.UNMAP_PAGE) {
-                out.putVarint(slice.mfn(i));
-                out.putVarint(slice.flags(i) & 0xffffffffL);
+            long bfn = slice.bfn(i);
+            at = out.putSigned(at, bfn - expectedBfn);
+            expectedBfn = bfn + count;
+            if (maps) {
+                long mfn = slice.mfn(i);
+                at = out.putSigned(at, mfn - expectedMfn);
+                expectedMfn = mfn + count;
             }
-            expectedBfn = slice.bfn(i) + count;
         }
+        out.position(at);
     }
 
     private void ranges(SliceRecord slice) {

@@ -20,7 +20,7 @@ final class RecordReader {
 
     long getLong() {
         require(Long.BYTES);
-        long value = payload.get(ValueLayout.JAVA_LONG_UNALIGNED, position);
+        long value = payload.get(RecordWriter.LITTLE_ENDIAN_LONG, position);
         position += Long.BYTES;
         return value;
     }
