@@ -61,20 +61,27 @@ public final class Describe {
 
     /** A run in a few words. */
     public static String run(int subOp, Run run) {
-        String status = run.status() == 0 ? "ok" : IommuStatus.name(run.status());
+        return operands(subOp, run) + " " + status(run.status());
+    }
+
+    static String status(int status) {
+        return status == 0 ? "ok" : IommuStatus.name(status);
+    }
+
+    /** What the operations of a run were about. */
+    static String operands(int subOp, Run run) {
         return switch (subOp) {
-            case IommuOp.ATTACH_DEVICE -> "endpoint " + hex(run.bfn()) + " to context " + run.mfn() + " " + status;
-            case IommuOp.ALLOC_CONTEXT, IommuOp.FREE_CONTEXT -> "context " + run.mfn() + " " + status;
+            case IommuOp.ATTACH_DEVICE -> "endpoint " + hex(run.bfn()) + " to context " + run.mfn();
+            case IommuOp.ALLOC_CONTEXT, IommuOp.FREE_CONTEXT -> "context " + run.mfn();
             case IommuOp.UNMAP_RANGE ->
-                "bfn " + hex(run.bfn()) + " pages=" + Long.toUnsignedString(run.pages()) + " nr_done=" + run.nrDone()
-                        + " " + status;
+                "bfn " + hex(run.bfn()) + " pages=" + Long.toUnsignedString(run.pages()) + " nr_done=" + run.nrDone();
             case IommuOp.MAP_RANGE ->
                 "bfn " + hex(run.bfn()) + " pages=" + Long.toUnsignedString(run.pages()) + " -> " + mfn(run)
-                        + " nr_done=" + run.nrDone() + " " + status;
+                        + " nr_done=" + run.nrDone();
             default ->
                 (subOp == IommuOp.MIXED ? IommuOp.name(run.kind()) + " " : "") + "bfn " + hex(run.bfn())
                         + (run.count() == 1 ? "" : " x" + run.count())
-                        + (run.kind() == IommuOp.UNMAP_PAGE ? "" : " -> " + mfn(run)) + " " + status;
+                        + (run.kind() == IommuOp.UNMAP_PAGE ? "" : " -> " + mfn(run));
         };
     }
 

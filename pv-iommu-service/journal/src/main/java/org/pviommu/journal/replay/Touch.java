@@ -30,6 +30,25 @@ final class Touch {
         return count != 0 && (beginsInside || coversFirst);
     }
 
+    /** The part of a run that names bus frames of {@code [first, last]}, which it does; a range operation stays whole. */
+    static Run within(int subOp, Run run, long first, long last) {
+        if (isRange(subOp)) {
+            return run;
+        }
+        long skip = Long.compareUnsigned(first - run.bfn(), run.count()) < 0 ? first - run.bfn() : 0;
+        long wanted = last - (run.bfn() + skip) + 1; // the frame after skip is one of [first, last]
+        int count = (int) Math.min(run.count() - skip, wanted);
+        return new Run(
+                count,
+                run.kind(),
+                run.bfn() + skip,
+                run.mfn() + skip,
+                run.flags(),
+                run.pages(),
+                run.nrDone(),
+                run.status());
+    }
+
     /** How many pages of the run were really mapped or removed: all, or the leading ones. */
     static long pagesDone(int subOp, Run run) {
         if (isRange(subOp)) {

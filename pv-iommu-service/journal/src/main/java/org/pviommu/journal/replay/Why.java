@@ -21,12 +21,23 @@ public record Why(List<Step> steps, String now) {
      *
      * @param sequence number of the record
      * @param timeMillis when it was made, in milliseconds since 1970
+     * @param operation which operation of the record, counted from 0; null when it is none
      * @param what in words
+     * @param status of the operation, 0 or an errno as the guest sees it; null when it is none
+     * @param by who asked for it, when it was not the guest; otherwise empty
      */
-    public record Step(long sequence, long timeMillis, String what) {
+    public record Step(
+            long sequence,
+            long timeMillis,
+            @Nullable Integer operation,
+            String what,
+            @Nullable Integer status,
+            String by) {
         @Override
         public String toString() {
-            return "record " + sequence + " " + Instant.ofEpochMilli(timeMillis) + " " + what;
+            return "record " + sequence + " " + Instant.ofEpochMilli(timeMillis) + " " + what
+                    + (status == null ? "" : " " + Describe.status(status))
+                    + (by.isEmpty() ? "" : " by " + by);
         }
     }
 

@@ -53,7 +53,17 @@ final class Witness implements ReplayObserver {
     }
 
     private void tell(PendingRecord record, String what) {
-        steps.add(new Why.Step(record.sequence(), record.timeMillis(), what));
+        tell(record, null, what, null);
+    }
+
+    private void tell(PendingRecord record, @Nullable Integer operation, String what, @Nullable Integer status) {
+        steps.add(new Why.Step(
+                record.sequence(),
+                record.timeMillis(),
+                operation,
+                what,
+                status,
+                record.record().by()));
     }
 
     // What is there.
@@ -98,7 +108,7 @@ final class Witness implements ReplayObserver {
             what += ", " + changes(after) + " by a call that was cut off";
         }
         if (!what.isEmpty()) {
-            steps.add(new Why.Step(sequence, timeMillis, "service started" + what));
+            steps.add(new Why.Step(sequence, timeMillis, null, "service started" + what, null, ""));
         }
         before = after;
     }
@@ -136,34 +146,32 @@ final class Witness implements ReplayObserver {
         if (slice.context() != context || slice.subOp() == IommuOp.ATTACH_DEVICE) {
             return;
         }
+        String name = slice.subOp() == IommuOp.MIXED ? "" : IommuOp.name(slice.subOp()) + " ";
+        int operation = 0;
         for (Run run : slice.runs()) {
             if (Touch.any(slice.subOp(), run, first, last)) {
-                String kind = slice.subOp() == IommuOp.MIXED ? "" : IommuOp.name(slice.subOp()) + " ";
-                tell(
-                        record,
-                        kind
-                                + Describe.run(slice.subOp(), run)
-                                + (slice.deferred() ? ", deferred" : "")
-                                + by(slice.by()));
+                Run within = Touch.within(slice.subOp(), run, first, last);
+                String what = name + (slice.deferred() ? "deferred " : "") + Describe.operands(slice.subOp(), within);
+                tell(record, operation + (int) (within.bfn() - run.bfn()), what, run.status());
                 apply(slice.subOp(), run, expected);
             }
+            operation += run.count();
         }
         flush(record, slice.flush());
     }
 
-    private static String by(String by) {
-        return by.isEmpty() ? "" : " by " + by;
-    }
-
     private void contexts(PendingRecord record, JournalRecord.Slice slice, Map<Long, Translation> expected) {
+        int operation = 0;
         for (Run run : slice.runs()) {
             if (run.mfn() == context && (slice.subOp() == IommuOp.FREE_CONTEXT || run.status() == 0)) {
-                tell(record, IommuOp.name(slice.subOp()) + " " + Describe.run(slice.subOp(), run) + by(slice.by()));
+                String what = IommuOp.name(slice.subOp()) + " " + Describe.operands(slice.subOp(), run);
+                tell(record, operation, what, run.status());
                 expected.clear();
                 if (run.status() == 0) {
                     owed.clear();
                 }
             }
+            operation += run.count();
         }
     }
 
@@ -207,9 +215,7 @@ final class Witness implements ReplayObserver {
             case Change.MemoryUnregistered memory -> false;
         };
         if (concerns) {
-            tell(
-                    record,
-                    "the guest " + Describe.change(change) + by(record.record().by()));
+            tell(record, "the guest " + Describe.change(change));
         }
     }
 

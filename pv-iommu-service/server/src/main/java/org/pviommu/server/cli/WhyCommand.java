@@ -1,18 +1,16 @@
 package org.pviommu.server.cli;
 
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.Callable;
-import org.pviommu.journal.record.RecordDecoder;
-import org.pviommu.journal.store.JournalReader;
+import org.pviommu.engine.HostCapabilities;
+import org.pviommu.journal.StoredRecords;
+import org.pviommu.journal.replay.Why;
 import org.pviommu.server.Json;
 import org.pviommu.server.Text;
-import org.pviommu.server.records.Touch;
-import org.pviommu.server.records.Touches;
+import org.pviommu.server.records.WhyStep;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
@@ -22,8 +20,8 @@ import picocli.CommandLine.Parameters;
         name = "why",
         mixinStandardHelpOptions = true,
         description = {
-            "List everything that was done to a bus frame, refused operations included, and who asked; and what happened to",
-            "its whole address space. Exit code 1 when the journal has nothing about it."
+            "List everything that was done to a bus frame, refused operations included, and who asked; what happened to it",
+            "unasked; and what it leads to now. Replays the journal. Exit code 1 when no operation named it."
         },
         footerHeading = "%nExamples:%n",
         footer = {
@@ -54,57 +52,48 @@ final class WhyCommand implements Callable<Integer> {
             throw CommandException.usage("give [DIR] SPACE BFN, words=" + words.size());
         }
         Path where = place.directory(space == 0 ? null : Path.of(words.getFirst()));
-        List<Touch> touches = touches(where, parsed(words.get(space), words.get(space + 1)));
-        print(touches);
-        return touches.stream().anyMatch(touch -> touch.operation() != null) ? ExitCode.DONE : ExitCode.REFUSED;
+        Why why = why(where, words.get(space), words.get(space + 1));
+        print(why);
+        return why.steps().stream().anyMatch(step -> step.operation() != null) ? ExitCode.DONE : ExitCode.REFUSED;
     }
 
-    private static Touches parsed(String space, String bfn) {
+    private static Why why(Path where, String space, String bfn) {
         int colon = space.indexOf(':');
         String guest = colon < 0 ? space : space.substring(0, colon);
         String context = colon < 0 ? "0" : space.substring(colon + 1);
+        int guestId;
+        int number;
+        long frame;
         try {
-            return new Touches(
-                    (int) Text.parseUnsigned("guest", guest, Integer.MAX_VALUE),
-                    (int) Text.parseUnsigned("context", context, MAX_CONTEXT),
-                    Text.parseUnsigned("bfn", bfn, -1L));
+            guestId = (int) Text.parseUnsigned("guest", guest, Integer.MAX_VALUE);
+            number = (int) Text.parseUnsigned("context", context, MAX_CONTEXT);
+            frame = Text.parseUnsigned("bfn", bfn, HostCapabilities.MAX_LAST_BFN);
         } catch (IllegalArgumentException wrong) {
             throw CommandException.usage(String.valueOf(wrong.getMessage()));
         }
-    }
-
-    private static List<Touch> touches(Path where, Touches about) {
-        List<Touch> all = new ArrayList<>();
-        try (JournalReader reader = JournalReader.open(where)) {
-            while (reader.next()) {
-                all.addAll(about.of(
-                        reader.sequence(), reader.timeMillis(), RecordDecoder.decode(reader.kind(), reader.payload())));
-            }
+        try (StoredRecords records = StoredRecords.open(where)) {
+            return Why.of(records, guestId, number, frame);
         }
-        return all;
     }
 
-    private void print(List<Touch> touches) {
+    private void print(Why why) {
+        List<WhyStep> steps = why.steps().stream().map(WhyStep::of).toList();
         switch (place.output()) {
-            case table ->
-                place.print(HEADER, touches.stream().map(WhyCommand::row).toList());
+            case table -> {
+                place.print(HEADER, steps.stream().map(WhyStep::row).toList());
+                place.out().println("now: " + why.now());
+            }
             case json -> {
                 Map<String, Object> object = new LinkedHashMap<>();
-                object.put("touches", touches);
+                object.put("steps", steps);
+                object.put("now", why.now());
                 place.out().println(Json.write(object));
             }
-            case jsonl -> touches.forEach(touch -> place.out().println(Json.write(touch)));
+            case jsonl -> {
+                steps.forEach(step -> place.out().println(Json.write(step)));
+                place.out().println(Json.write(Map.of("now", why.now())));
+            }
         }
         place.out().flush();
-    }
-
-    private static List<String> row(Touch touch) {
-        return List.of(
-                Long.toString(touch.sequence()),
-                touch.time(),
-                touch.operation() == null ? "-" : touch.operation().toString(),
-                Objects.requireNonNullElse(touch.status(), "-"),
-                Objects.requireNonNullElse(touch.by(), "-"),
-                touch.what());
     }
 }

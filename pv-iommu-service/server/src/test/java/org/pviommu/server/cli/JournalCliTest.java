@@ -226,18 +226,21 @@ class JournalCliTest {
         String out = good(words("replay why " + journal + " " + about));
 
         List<String> what = out.lines().map(line -> line.replaceAll(" +", " ")).toList();
-        assertTrue(what.stream().anyMatch(line -> line.contains(" 3 OK - map_page -> mfn 0x3 rw")), out);
-        assertTrue(what.stream().anyMatch(line -> line.contains(" 1 OK - unmap_page")), out);
-        assertTrue(what.getLast().contains(" 0 OK - map_page -> mfn 0x20 r-"), out);
+        assertTrue(what.stream().anyMatch(line -> line.contains(" 3 OK - map_page bfn 0x13 -> mfn 0x3 rw")), out);
+        assertTrue(what.stream().anyMatch(line -> line.contains(" 1 OK - unmap_page bfn 0x13")), out);
+        assertTrue(what.stream().anyMatch(line -> line.contains(" 0 OK - map_page bfn 0x13 -> mfn 0x20 r-")), out);
+        assertEquals("now: bfn 0x13 leads to mfn 0x20 r-", what.getLast());
     }
 
     @Test
     void shouldSayWhoAskedAndWhatWasRefused() {
         String out = good("replay", "why", journal.toString(), "3", "0x10", "-o", "jsonl");
 
-        Map<?, ?> last = Json.object(out.lines().toList().getLast());
+        List<String> lines = out.lines().toList();
+        Map<?, ?> last = Json.object(lines.get(lines.size() - 2));
         assertEquals("rest token", last.get("by"));
         assertEquals("EADDRINUSE", last.get("status"));
+        assertEquals(Map.of("now", "bfn 0x10 leads to mfn 0x0 rw"), Json.object(lines.getLast()));
     }
 
     @Test
