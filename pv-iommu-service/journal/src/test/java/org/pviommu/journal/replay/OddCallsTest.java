@@ -422,6 +422,43 @@ class OddCallsTest {
         }
     }
 
+    /** A replay asks nobody for quotas: those of the guest's coming are in its record, and no others give the same statuses. */
+    @Test
+    void E19_shouldReplayWithTheQuotasOfTheRecord() {
+        GuestPolicy policy = new GuestPolicy(true, true, 1 << 20, 77, 2000, 100, 4, List.of());
+        Guest guest = engine.addGuest(1, policy, List.of());
+        guest.registerMemory(0, 200, new AbsentMemory(200 * 4096L, FileIdentity.NONE, 0));
+        TestMemory arrays = new TestMemory(4);
+        guest.registerMemory(ARRAY_MFN, 4, arrays);
+        GuestDriver driver = new GuestDriver(engine, guest, arrays, ARRAY_MFN);
+        drivers.add(driver);
+        driver.map(Op.rw(0, 0).run(80));
+        assertEquals(IommuStatus.OK, driver.status(76));
+        assertEquals(IommuStatus.ENOSPC, driver.status(77));
+        assertReplays();
+
+        int came = 1;
+        byte[] payload = journal.payload(came).clone();
+        payload[indexOf(payload, (byte) 77)] = 78;
+        MemoryJournal altered = journal.with(came, payload);
+        try (Replayer replayer = Replayer.onEngine(altered.source())) {
+            Difference difference =
+                    Objects.requireNonNull(replayer.run(Long.MAX_VALUE).difference());
+            assertTrue(difference.toString().contains("ENOSPC"), difference.toString());
+        }
+    }
+
+    private static int indexOf(byte[] bytes, byte wanted) {
+        int found = -1;
+        for (int i = 0; i < bytes.length; i++) {
+            if (bytes[i] == wanted) {
+                assertEquals(-1, found, "the byte must be the quota");
+                found = i;
+            }
+        }
+        return found;
+    }
+
     // What no engine can have done.
 
     @Test
