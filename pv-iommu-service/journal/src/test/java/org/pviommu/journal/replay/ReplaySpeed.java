@@ -2,6 +2,7 @@ package org.pviommu.journal.replay;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Random;
 import org.pviommu.abi.IommuOp;
 import org.pviommu.engine.Engine;
@@ -16,8 +17,9 @@ import org.pviommu.journal.MemoryJournal;
 import org.pviommu.journal.record.JournalRecord;
 
 /**
- * How fast a journal is replayed, and how many bytes an operation takes. Arguments: operations in millions, rounds, and
- * {@code model} to replay on the model. A main, because a test must not depend on the speed of a machine.
+ * How fast a journal is replayed, and how many bytes an operation takes. Arguments: operations in millions, rounds,
+ * {@code sequential} or {@code scattered} for one stream only, {@code model} to replay on the model. All rounds must end with the same
+ * digest. A main, because a test must not depend on the speed of a machine.
  */
 public final class ReplaySpeed {
     private static final long LAST_BFN = (1L << 36) - 1;
@@ -25,27 +27,47 @@ public final class ReplaySpeed {
     private static final int BATCH = 256;
     private static final long ARRAY_MFN = 1L << 30;
 
+    /** Start of the service, coming of the guest, its two regions. */
+    private static final int FIRST_RECORDS = 4;
+
     private ReplaySpeed() {}
 
     /** See the class. */
     public static void main(String[] arguments) {
-        int millions = arguments.length > 0 ? Integer.parseInt(arguments[0]) : 10;
-        int rounds = arguments.length > 1 ? Integer.parseInt(arguments[1]) : 5;
-        boolean model = arguments.length > 2 && arguments[2].equals("model");
-        for (boolean sequential : new boolean[] {true, false}) {
-            MemoryJournal journal = journal(millions * 1_000_000L / BATCH, sequential);
-            long operations = millions * 1_000_000L / BATCH * BATCH;
-            String name = sequential ? "sequential" : "scattered";
-            System.out.printf(
-                    "%s: batch=%d records=%d bytes/operation=%.3f bytes/record=%.1f%n",
-                    name,
-                    BATCH,
-                    journal.size(),
-                    (double) journal.bytes() / operations,
-                    (double) journal.bytes() / journal.size());
+        List<String> words = List.of(arguments);
+        long batches = (words.isEmpty() ? 10 : Integer.parseInt(words.getFirst())) * 1_000_000L / BATCH;
+        int rounds = words.size() > 1 ? Integer.parseInt(words.get(1)) : 5;
+        for (String stream : List.of("sequential", "scattered")) {
+            if (words.contains(stream) || (!words.contains("sequential") && !words.contains("scattered"))) {
+                measure(stream, journal(batches, stream.equals("sequential")), rounds, words.contains("model"));
+            }
+        }
+    }
+
+    private static void measure(String stream, MemoryJournal journal, int rounds, boolean model) {
+        long operations = (long) (journal.size() - FIRST_RECORDS) * BATCH;
+        System.out.printf(
+                "%s: batch=%d records=%d bytes/operation=%.3f bytes/record=%.1f%n",
+                stream,
+                BATCH,
+                journal.size(),
+                (double) journal.bytes() / operations,
+                (double) journal.bytes() / journal.size());
+        try (Arena arena = Arena.ofConfined()) {
+            Native source = new Native(journal, arena.allocate(journal.bytes()));
+            List<GuestDigest> first = List.of();
             for (int round = 0; round < rounds; round++) {
-                double seconds = replay(journal, model);
-                System.out.printf("  %s: %.2f million operations/s%n", name, operations / seconds / 1e6);
+                source.rewind();
+                long startNs = System.nanoTime();
+                ReplayReport report = replay(source, model);
+                double seconds = (System.nanoTime() - startNs) / 1e9;
+                System.out.printf(
+                        "  %s: %.2f million operations/s, ends with %s%n",
+                        stream, operations / seconds / 1e6, report.guests());
+                if (round > 0 && !first.equals(report.guests())) {
+                    throw new IllegalStateException("the first round ended with " + first);
+                }
+                first = report.guests();
             }
         }
     }
@@ -56,7 +78,7 @@ public final class ReplaySpeed {
         journal.started(new JournalRecord.ServiceStart(LAST_BFN, true, "speed"));
         Random random = new Random(1);
         try (Engine engine = new Engine(new IdleHost(LAST_BFN), journal.log())) {
-            Guest guest = engine.addGuest(1, GuestPolicy.permissive(), java.util.List.of());
+            Guest guest = engine.addGuest(1, GuestPolicy.permissive(), List.of());
             guest.registerMemory(0, FRAMES, new AbsentMemory(FRAMES << 12, FileIdentity.NONE, 0));
             TestMemory arrays = new TestMemory(2);
             guest.registerMemory(ARRAY_MFN, 2, arrays);
@@ -66,6 +88,8 @@ public final class ReplaySpeed {
                     driver.call(IommuOp.MAP_PAGE, BATCH);
                     driver.call(IommuOp.UNMAP_PAGE, BATCH);
                 }
+                driver.write(operations(random, sequential, batches));
+                driver.call(IommuOp.MAP_PAGE, BATCH); // so that there is a state at the end
             }
             return journal.head(journal.size());
         }
@@ -80,18 +104,13 @@ public final class ReplaySpeed {
         return all;
     }
 
-    private static double replay(MemoryJournal journal, boolean model) {
-        try (Arena arena = Arena.ofConfined()) {
-            RecordSource source = new Native(journal, arena.allocate(journal.bytes()));
-            try (Replayer replayer = model ? Replayer.onModel(source) : Replayer.onEngine(source)) {
-                long start = System.nanoTime();
-                ReplayReport report = replayer.run(Long.MAX_VALUE);
-                double seconds = (System.nanoTime() - start) / 1e9;
-                if (report.difference() != null) {
-                    throw new IllegalStateException(report.difference().describe());
-                }
-                return seconds;
+    private static ReplayReport replay(RecordSource source, boolean model) {
+        try (Replayer replayer = model ? Replayer.onModel(source) : Replayer.onEngine(source)) {
+            ReplayReport report = replayer.run(Long.MAX_VALUE);
+            if (report.difference() != null) {
+                throw new IllegalStateException(report.difference().describe());
             }
+            return report;
         }
     }
 
@@ -116,6 +135,10 @@ public final class ReplaySpeed {
                 ends[i] = end;
                 kinds[i] = heap.kind();
             }
+        }
+
+        void rewind() {
+            index = -1;
         }
 
         @Override
