@@ -5,21 +5,47 @@ import java.util.List;
 import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Parameters;
 
 /** {@code pvi guest}. */
-@Command(name = "guest", mixinStandardHelpOptions = true, description = "Guests that are connected.")
+@Command(name = "guest", mixinStandardHelpOptions = true, description = "Guests that are connected or waited for.")
 final class GuestCommand {
 
     @Command(
             name = "list",
             mixinStandardHelpOptions = true,
-            description = "Guests that are connected, and what they did.",
+            description = "Guests that are connected or waited for after a restart, and what they did.",
             footer = {"", "Example: pvi guest list --run-dir /tmp/pvi"})
     int list(@Mixin Connection connection) {
         connection.show(
                 "/api/v1/guests",
-                List.of("GUEST", "ENDPOINTS", "MEMORY-PAGES", "MAPPED", "HELD", "CALLS", "OPERATIONS", "FAILURES"),
+                List.of(
+                        "GUEST",
+                        "STATE",
+                        "ENDPOINTS",
+                        "MEMORY-PAGES",
+                        "MAPPED",
+                        "HELD",
+                        "CALLS",
+                        "OPERATIONS",
+                        "FAILURES"),
                 GuestCommand::rows);
+        return ExitCode.DONE;
+    }
+
+    @Command(
+            name = "forget",
+            mixinStandardHelpOptions = true,
+            description = {
+                "Stop waiting for a guest that was there before the service started: what it had is gone,",
+                "its endpoints are free, and the journal need not keep its records any longer."
+            },
+            footer = {"", "Example: pvi guest forget 1 --run-dir /tmp/pvi"})
+    int forget(
+            @Mixin Connection connection, @Parameters(paramLabel = "GUEST", description = "Guest id.") String guest) {
+        try (RestClient client = connection.open()) {
+            client.delete("/api/v1/guests/" + Paths.encode(guest));
+        }
         return ExitCode.DONE;
     }
 
@@ -29,6 +55,7 @@ final class GuestCommand {
             Map<?, ?> counters = Table.object(guest, "counters");
             rows.add(List.of(
                     Table.cell(guest, "id"),
+                    Table.cell(guest, "state"),
                     Table.cell(guest, "endpoints"),
                     Table.cell(counters, "registeredFrames"),
                     Table.cell(counters, "mappedFrames"),

@@ -62,13 +62,21 @@ public final class RestClient implements AutoCloseable {
         return send(request(path).GET().build());
     }
 
+    /** A successful DELETE. */
+    public void delete(String path) {
+        send(permitted(path).DELETE().build());
+    }
+
     /** The body of a successful POST of a JSON object. */
     public String post(String path, Map<String, ?> body) {
-        return send(request(path)
+        return send(permitted(path)
                 .header("Content-Type", "application/json")
-                .header("Authorization", "Bearer " + token)
                 .POST(HttpRequest.BodyPublishers.ofString(Json.write(body)))
                 .build());
+    }
+
+    private HttpRequest.Builder permitted(String path) {
+        return request(path).header("Authorization", "Bearer " + token);
     }
 
     private HttpRequest.Builder request(String path) {

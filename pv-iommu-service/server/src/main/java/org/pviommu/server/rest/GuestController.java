@@ -1,7 +1,11 @@
 package org.pviommu.server.rest;
 
+import io.micronaut.http.HttpRequest;
+import io.micronaut.http.HttpStatus;
 import io.micronaut.http.annotation.Controller;
+import io.micronaut.http.annotation.Delete;
 import io.micronaut.http.annotation.Get;
+import io.micronaut.http.annotation.Status;
 import io.micronaut.scheduling.TaskExecutors;
 import io.micronaut.scheduling.annotation.ExecuteOn;
 import java.util.List;
@@ -17,10 +21,12 @@ import org.pviommu.server.IommuService;
 class GuestController {
     private final IommuService service;
     private final Lookup lookup;
+    private final Operator operator;
 
-    GuestController(IommuService service, Lookup lookup) {
+    GuestController(IommuService service, Lookup lookup, Operator operator) {
         this.service = service;
         this.lookup = lookup;
+        this.operator = operator;
     }
 
     /** All guests that are connected or waited for, by id. */
@@ -50,5 +56,26 @@ class GuestController {
         return before == null || service.engine().guest(number) != null
                 ? Views.guest(lookup.guest(number))
                 : Views.waiting(before);
+    }
+
+    /**
+     * Stops waiting for a guest that was there before the service started: what it had is gone, the journal need not keep it any
+     * longer, and its endpoints are free. A guest that is connected cannot be forgotten; end its process.
+     *
+     * @param id guest id, decimal
+     * @param http the request itself
+     */
+    @Delete("/{id}")
+    @Status(HttpStatus.NO_CONTENT)
+    void forget(String id, HttpRequest<?> http) {
+        int number = Refusal.canonicalId("guest", id, Integer.MAX_VALUE);
+        if (service.engine().guest(number) != null) {
+            throw Refusal.conflict("guest=" + number + " is connected, only one that is waited for can be forgotten");
+        }
+        Recovery recovery = service.recording().recovery();
+        if (recovery == null || !recovery.isWaiting(number)) {
+            throw Refusal.notFound("guest=" + number + " is not waited for");
+        }
+        operator.change(http, () -> recovery.forget(number), Refusal::of);
     }
 }
