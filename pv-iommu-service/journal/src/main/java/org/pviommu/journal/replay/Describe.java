@@ -40,9 +40,18 @@ public final class Describe {
         int more = slice.runs().size() - MAX_RUNS;
         return "guest=" + slice.guestId() + " context=" + slice.context() + " " + IommuOp.name(slice.subOp())
                 + (slice.deferred() ? " deferred" : "") + " " + slice.part() + " flush=" + slice.flush()
-                + (slice.roomForMaps() ? "" : " no room for maps")
-                + (slice.roomForRemovals() ? "" : " no room for removals")
+                + (slice.roomForMaps() || !asksForMaps(slice.subOp()) ? "" : " no room for maps")
+                + (slice.roomForRemovals() || !asksForRemovals(slice.subOp()) ? "" : " no room for removals")
                 + " [" + runs + (more > 0 ? "; and " + more + " more" : "") + "]" + rest(slice);
+    }
+
+    /** What a call does not do it asks no room for, and its record says that there was none. */
+    private static boolean asksForMaps(int subOp) {
+        return subOp != IommuOp.UNMAP_PAGE && subOp != IommuOp.UNMAP_RANGE;
+    }
+
+    private static boolean asksForRemovals(int subOp) {
+        return subOp != IommuOp.MAP_PAGE && subOp != IommuOp.MAP_RANGE;
     }
 
     private static String rest(JournalRecord.OfGuest record) {

@@ -114,7 +114,7 @@ class DescribeTest {
                 "operator");
 
         assertDescribed(
-                "guest=7 context=3 unmap_page deferred OF_SLICE flush=DONE no room for maps no room for removals []"
+                "guest=7 context=3 unmap_page deferred OF_SLICE flush=DONE no room for removals []"
                         + " digest=abc mapped=5 held=2 outside: host 4..6 answered -5, table 1 answered 0"
                         + " (and more that was not kept) by operator",
                 slice);
