@@ -135,6 +135,11 @@ final class BatchExecutor {
         }
     }
 
+    /** Whether the log had no room for the slice applied last, so that nothing of it was done. */
+    boolean hadNoRoom() {
+        return !roomForMaps && !roomForRemovals;
+    }
+
     private boolean removes() {
         return subOp != IommuOp.MAP_PAGE && subOp != IommuOp.MAP_RANGE;
     }

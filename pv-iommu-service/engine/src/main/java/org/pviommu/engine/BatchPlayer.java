@@ -128,6 +128,11 @@ public final class BatchPlayer implements AutoCloseable {
         }
     }
 
+    /** Whether the log had no room for the slice applied last, so that nothing of it was done: all its statuses are -EIO. */
+    public boolean hadNoRoom() {
+        return batch.hadNoRoom();
+    }
+
     /** Status of element {@code index} of the last call, 0 or negative. */
     public int status(int index) {
         return -RawMemory.getByte(statuses + Objects.checkIndex(index, count));

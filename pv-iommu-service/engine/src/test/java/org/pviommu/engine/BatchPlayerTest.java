@@ -1,9 +1,11 @@
 package org.pviommu.engine;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -35,6 +37,27 @@ class BatchPlayerTest {
 
             assertEquals(IommuStatus.ENOENT, player.status(n - 1));
             assertEquals(n, bench.log.last().operations());
+        }
+    }
+
+    @Test
+    void shouldTellThatTheLogHadNoRoom() {
+        try (Bench bench = new Bench();
+                BatchPlayer player = new BatchPlayer(bench.engine)) {
+            MemorySegment zeroes = MemorySegment.ofArray(new byte[2 * IommuMapOp.SIZE]);
+            bench.log.refuse(true, false);
+
+            player.begin(bench.guest.id(), 0, IommuOp.MAP_PAGE, false);
+            player.slice(zeroes, 2, true);
+            assertTrue(player.hadNoRoom());
+            assertFalse(player.finish());
+            assertEquals(IommuStatus.EIO, player.status(0));
+            assertEquals(IommuStatus.EIO, player.status(1));
+
+            player.begin(bench.guest.id(), 0, IommuOp.MIXED, false);
+            player.slice(zeroes, 1, true);
+            assertFalse(player.hadNoRoom(), "removals have a reserve");
+            player.finish();
         }
     }
 

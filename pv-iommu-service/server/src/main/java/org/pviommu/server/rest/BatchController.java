@@ -53,24 +53,19 @@ class BatchController {
     }
 
     private BatchResult play(int guest, int context, BatchArray array, boolean deferred) {
-        long refusals = operator.refusals();
         try (BatchPlayer player = new BatchPlayer(service.engine())) {
             player.begin(guest, context, array.subOp(), deferred);
             player.slice(array.elements(), array.count(), true);
             boolean complete = player.finish();
+            if (player.hadNoRoom()) {
+                throw Refusal.unavailable("the journal had no room, nothing was done: operations=" + array.count());
+            }
             List<OperationOutcome> outcomes = outcomes(player, array);
             int failed = (int)
                     outcomes.stream().filter(outcome -> outcome.status() != 0).count();
-            if (failed == array.count() && operator.refusals() > refusals && hasOnly(outcomes, IommuStatus.EIO)) {
-                throw Refusal.unavailable("the journal had no room, nothing was done: operations=" + array.count());
-            }
             long last = operator.lastSequence();
             return new BatchResult(guest, context, failed, complete, outcomes, last == 0 ? null : (Long) last);
         }
-    }
-
-    private static boolean hasOnly(List<OperationOutcome> outcomes, int status) {
-        return outcomes.stream().allMatch(outcome -> outcome.status() == status);
     }
 
     private static List<OperationOutcome> outcomes(BatchPlayer player, BatchArray array) {

@@ -68,10 +68,4 @@ final class Operator {
         Journal journal = service.recording().journal();
         return journal == null ? 0 : journal.store().lastSequence();
     }
-
-    /** Reservations that the journal has refused since the start. */
-    long refusals() {
-        Journal journal = service.recording().journal();
-        return journal == null ? 0 : journal.store().stats().refusals();
-    }
 }
