@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -85,6 +86,7 @@ public class JournalBenchmark {
             }
             Journal opened = Journal.open(JournalSettings.builder(directory.toAbsolutePath())
                     .maxBytes(1L << 28)
+                    .reserveWait(Duration.ofSeconds(5)) // a disk that is too slow shows as time, not as refused maps
                     .listener(text -> {}));
             NullHost host = new NullHost();
             opened.started(Journal.start(host.capabilities(), "benchmark"));
