@@ -40,7 +40,8 @@ public final class IommufdIommu implements KernelIommu {
                 devices.put(endpoint, open(kernel, paths, endpoint));
             }
             devices.values().forEach(this::findAllowed);
-            found = IommufdProbe.run(iommufd, lastBfn());
+            // With counters of its own, so that what it tries does not show in the statistics.
+            found = IommufdProbe.run(new Iommufd(iommufd.node(), new KernelCalls()), lastBfn());
         } catch (RuntimeException failed) {
             close();
             throw failed;
