@@ -14,6 +14,7 @@ public interface DmaDevice extends AutoCloseable {
     /** Lets the device write to memory. */
     void write(long iovaBytes, MemorySegment from);
 
+    /** Closes the device, mapped registers first: a mapping keeps the kernel's device in use, and nobody else can open it. */
     @Override
     void close();
 }

@@ -157,8 +157,7 @@ public final class KernelHost implements HostUnderTest {
 
     private DmaDevice device(int endpoint) {
         return devices.computeIfAbsent(
-                endpoint,
-                id -> drivers.drive(kernel.openDevice(id), window.segment(), windowBfn() * PAGE_BYTES));
+                endpoint, id -> drivers.drive(kernel.openDevice(id), window.segment(), windowBfn() * PAGE_BYTES));
     }
 
     private void turnOver() {
