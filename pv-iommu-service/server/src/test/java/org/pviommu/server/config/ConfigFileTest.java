@@ -49,8 +49,8 @@ class ConfigFileTest {
         assertEquals(8080, settings.httpPort());
         assertEquals(Path.of("/run/pvi/guests.sock"), settings.ring());
         assertEquals(new RingPeers(Set.of(0, 1000), Set.of(7)), settings.ringPeers());
-        assertEquals(0xfffff, settings.lastBfn());
-        assertFalse(settings.cutsMappings());
+        assertEquals(0xfffff, settings.host().lastBfn());
+        assertFalse(settings.host().cutsMappings());
         GuestSettings guest = settings.guest(3);
         assertEquals(
                 new GuestPolicy(
