@@ -14,6 +14,7 @@ MODULES=(
   java.sql         # the journal's library knows its date types
   java.compiler    # the journal's library refers to it; nothing is compiled
   jdk.unsupported  # sun.misc.Unsafe: Netty, Agrona and the journal's library
+  jdk.zipfs        # Micronaut looks into its jars as file systems
   jdk.jfr          # Netty's events, never recorded
 )
 

@@ -14,14 +14,17 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import org.pviommu.natives.DeviceFile;
+import org.pviommu.natives.iommu.LinuxIommu;
+import org.pviommu.natives.iommu.vfio_region_info;
 
 /**
  * QEMU's educational PCI device: a buffer of 4 KiB and a DMA engine between it and memory, at whatever IOVA it is told.
  *
- * <p>Its registers are reached through the PCI files of sysfs and not through VFIO. The service opens the device by VFIO and is the
- * only one that can; what the device is told to do comes, as with a device that was given to a guest, from somebody else. So the
+ * <p>Usually its registers are reached through the PCI files of sysfs and not through VFIO. The service opens the device by VFIO and is
+ * the only one that can; what the device is told to do comes, as with a device that was given to a guest, from somebody else. So the
  * service that is tested is the unchanged one, and the device can still be told to try its luck when the service is dead. The kernel
- * permits it as long as nobody maps the registers by VFIO.
+ * permits it as long as nobody maps the registers by VFIO. Tests that have a backend in their own process use its VFIO device.
  *
  * <p>The device answers after 100 ms of the machine's time, whatever the length. Used by one thread.
  */
@@ -53,21 +56,26 @@ final class EduDevice implements AutoCloseable {
     private static final int PCI_COMMAND_MEMORY = 2;
     private static final int PCI_COMMAND_BUS_MASTER = 4;
 
+    /** VFIO's numbers for a PCI device's first BAR and for its configuration space. */
+    private static final int REGISTERS_REGION = 0;
+
+    private static final int CONFIG_REGION = 7;
+
     private static final long POLL_MS = 5;
     private static final long HANG_GUARD_NS = 60_000_000_000L;
 
     private final String address;
     private final int group;
     private final String node;
-    private final Arena arena = Arena.ofShared();
+    private final Arena arena;
     private final MemorySegment registers;
 
-    private EduDevice(String address, int group, String node) {
+    private EduDevice(String address, int group, String node, Arena arena, MemorySegment registers) {
         this.address = address;
         this.group = group;
         this.node = node;
-        enable();
-        registers = mapRegisters();
+        this.arena = arena;
+        this.registers = registers;
         int identity = (int) INT.getVolatile(registers, IDENTITY);
         if ((identity & IDENTITY_MASK) != IDENTITY_LOW) {
             throw new IllegalStateException("device " + address + " identity=0x" + Integer.toHexString(identity));
@@ -80,12 +88,48 @@ final class EduDevice implements AutoCloseable {
             List<EduDevice> devices = new ArrayList<>();
             for (String line : Files.readAllLines(LIST)) {
                 String[] words = line.split(" ", -1);
-                devices.add(new EduDevice(words[0], Integer.parseInt(words[1]), words[2]));
+                enable(words[0]);
+                Arena arena = Arena.ofShared();
+                MemorySegment registers = mapRegisters(words[0], arena);
+                devices.add(new EduDevice(words[0], Integer.parseInt(words[1]), words[2], arena, registers));
             }
             return devices;
         } catch (IOException failed) {
             throw new UncheckedIOException(failed);
         }
+    }
+
+    /** The addresses of all that the machine has, without touching them. */
+    static List<String> addresses() {
+        try {
+            return Files.readAllLines(LIST).stream()
+                    .map(line -> line.substring(0, line.indexOf(' ')))
+                    .toList();
+        } catch (IOException failed) {
+            throw new UncheckedIOException(failed);
+        }
+    }
+
+    /** The device behind an open VFIO device, which stays the caller's and has to outlive this; it can master the bus. */
+    static EduDevice of(DeviceFile device) {
+        Arena arena = Arena.ofShared();
+        MemorySegment command = arena.allocate(Short.BYTES);
+        long at = region(device, CONFIG_REGION, arena) + PCI_COMMAND;
+        Check.equal((long) Short.BYTES, device.read(command, at), "bytes of the command register");
+        int wanted = command.get(ValueLayout.JAVA_SHORT, 0) | PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER;
+        command.set(ValueLayout.JAVA_SHORT, 0, (short) wanted);
+        Check.equal((long) Short.BYTES, device.write(command, at), "bytes of the command register");
+        MemorySegment registers = device.map(region(device, REGISTERS_REGION, arena), REGISTERS_BYTES, arena);
+        return new EduDevice(device.name(), -1, "-", arena, registers);
+    }
+
+    /** Where a region of the device is in its file. */
+    private static long region(DeviceFile device, int index, Arena arena) {
+        MemorySegment info = vfio_region_info.allocate(arena);
+        vfio_region_info.argsz(info, (int) vfio_region_info.sizeof());
+        vfio_region_info.index(info, index);
+        Check.equal(0, device.ioctl(LinuxIommu.VFIO_DEVICE_GET_REGION_INFO(), info), "answer for region " + index);
+        return vfio_region_info.offset(info);
     }
 
     /** As {@code 0000:00:04.0}. */
@@ -105,20 +149,18 @@ final class EduDevice implements AutoCloseable {
 
     /** Lets it decode memory and master the bus; opening and closing it by VFIO takes that away. */
     void enable() {
-        try (FileChannel config = FileChannel.open(file("config"), StandardOpenOption.READ, StandardOpenOption.WRITE)) {
-            ByteBuffer command = ByteBuffer.allocate(Short.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-            require(config.read(command, PCI_COMMAND) == Short.BYTES, "command register cannot be read");
-            int wanted = command.getShort(0) | PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER;
-            command.clear().putShort((short) wanted).flip();
-            require(config.write(command, PCI_COMMAND) == Short.BYTES, "command register cannot be written");
-        } catch (IOException failed) {
-            throw new UncheckedIOException(failed);
-        }
+        enable(address);
     }
 
-    private void require(boolean holds, String otherwise) {
-        if (!holds) {
-            throw new IllegalStateException("device " + address + ": " + otherwise);
+    private static void enable(String address) {
+        try (FileChannel config = FileChannel.open(file(address, "config"), StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            ByteBuffer command = ByteBuffer.allocate(Short.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+            Check.equal(Short.BYTES, config.read(command, PCI_COMMAND), "bytes of the command register");
+            int wanted = command.getShort(0) | PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER;
+            command.clear().putShort((short) wanted).flip();
+            Check.equal(Short.BYTES, config.write(command, PCI_COMMAND), "bytes of the command register");
+        } catch (IOException failed) {
+            throw new UncheckedIOException(failed);
         }
     }
 
@@ -148,20 +190,21 @@ final class EduDevice implements AutoCloseable {
         LONG.setVolatile(registers, DMA_COMMAND, command);
         long deadlineNs = System.nanoTime() + HANG_GUARD_NS;
         while (((long) LONG.getVolatile(registers, DMA_COMMAND) & COMMAND_START) != 0) {
-            require(System.nanoTime() - deadlineNs < 0, "DMA does not end");
+            Check.that(System.nanoTime() - deadlineNs < 0, "device " + address + " does not end its DMA");
             Pause.milliseconds(POLL_MS);
         }
     }
 
-    private MemorySegment mapRegisters() {
-        try (FileChannel bar = FileChannel.open(file("resource0"), StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+    private static MemorySegment mapRegisters(String address, Arena arena) {
+        Path file = file(address, "resource0");
+        try (FileChannel bar = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
             return bar.map(FileChannel.MapMode.READ_WRITE, 0, REGISTERS_BYTES, arena);
         } catch (IOException failed) {
             throw new UncheckedIOException(failed);
         }
     }
 
-    private Path file(String name) {
+    private static Path file(String address, String name) {
         return Path.of("/sys/bus/pci/devices", address, name);
     }
 

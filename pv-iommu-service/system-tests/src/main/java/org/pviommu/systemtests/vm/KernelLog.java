@@ -20,6 +20,8 @@ final class KernelLog {
     private static final long RATE_LIMIT_NS = 5_500_000_000L;
     private static final long HANG_GUARD_NS = 30_000_000_000L;
     private static final long POLL_MS = 20;
+    /** The reader takes a record in much less. */
+    private static final long CATCH_UP_MS = 500;
 
     private static final Pattern REFUSAL = Pattern.compile("DMAR: (DRHD: handling fault|\\[DMA ).*");
     /** How the kernel begins when it has found a mistake of its own, or one of ours that it should have refused. */
@@ -29,12 +31,17 @@ final class KernelLog {
     private final List<String> lines = new CopyOnWriteArrayList<>();
     private volatile long lastRefusalNs = System.nanoTime() - RATE_LIMIT_NS;
 
-    /** Begins to read, from the start of the kernel on. */
+    /** Begins to read; returns when all that was said since the kernel's start has been read. */
     static KernelLog start() {
         KernelLog log = new KernelLog();
         Thread reader = new Thread(log::read, "kernel-log");
         reader.setDaemon(true);
         reader.start();
+        int before;
+        do {
+            before = log.lines.size();
+            Pause.milliseconds(CATCH_UP_MS);
+        } while (log.lines.isEmpty() || log.lines.size() != before);
         return log;
     }
 
@@ -70,7 +77,7 @@ final class KernelLog {
     /** Waits for the kernel's report, behind {@code mark}, that this device was refused at this page; the line. */
     String awaitRefusal(int mark, EduDevice device, long iova, boolean write) {
         String kind = write ? "[DMA Write" : "[DMA Read";
-        String requester = "[" + device.address().substring("0000:".length()) + "]";
+        String requester = device.address().substring("0000:".length()) + "]"; // with and, before Linux 7, without the segment
         String page = String.format(Locale.ROOT, "fault addr 0x%x ", iova & -EduDevice.BUFFER_BYTES);
         long deadlineNs = System.nanoTime() + HANG_GUARD_NS;
         while (System.nanoTime() - deadlineNs < 0) {
@@ -81,7 +88,7 @@ final class KernelLog {
             }
             Pause.milliseconds(POLL_MS);
         }
-        throw new AssertionError("no report of " + kind + " " + requester + " " + page + "in " + since(mark));
+        throw new AssertionError("no report of " + kind + "] [" + requester + " " + page + "in " + since(mark));
     }
 
     /** What was said behind a mark. */
