@@ -40,7 +40,8 @@ final class Cases {
         } catch (Exception | AssertionError wrong) {
             failed++;
             wrong.printStackTrace();
-            out.println("case " + name + " FAILED " + SPACE.matcher(wrong.toString()).replaceAll(" "));
+            out.println("case " + name + " FAILED "
+                    + SPACE.matcher(wrong.toString()).replaceAll(" "));
         }
         out.flush();
     }

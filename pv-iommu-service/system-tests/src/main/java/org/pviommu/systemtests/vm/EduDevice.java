@@ -153,7 +153,8 @@ final class EduDevice implements AutoCloseable {
     }
 
     private static void enable(String address) {
-        try (FileChannel config = FileChannel.open(file(address, "config"), StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+        try (FileChannel config =
+                FileChannel.open(file(address, "config"), StandardOpenOption.READ, StandardOpenOption.WRITE)) {
             ByteBuffer command = ByteBuffer.allocate(Short.BYTES).order(ByteOrder.LITTLE_ENDIAN);
             Check.equal(Short.BYTES, config.read(command, PCI_COMMAND), "bytes of the command register");
             int wanted = command.getShort(0) | PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER;

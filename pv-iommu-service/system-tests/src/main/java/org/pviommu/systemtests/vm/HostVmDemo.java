@@ -51,8 +51,7 @@ public final class HostVmDemo {
     }
 
     private static List<String> configuration(EduDevice edu) {
-        return List.of(
-                "guests:", "  " + VmGuest.ID + ":", "    endpoints:", "      - id: \"" + edu.address() + "\"");
+        return List.of("guests:", "  " + VmGuest.ID + ":", "    endpoints:", "      - id: \"" + edu.address() + "\"");
     }
 
     private void run(EduDevice edu, VmGuest guest) {
@@ -64,8 +63,8 @@ public final class HostVmDemo {
         edu.copy(FROM_BFN * PAGE, TO_BFN * PAGE, PAGE);
         String sent = guest.read(VmGuest.FIRST_MFN, 0, PAGE);
         Check.equal(sent, guest.read(toMfn, 0, PAGE), "what the device copied");
-        ok("the device has copied a page from bfn 0x40000 to bfn 0x50000: "
-                + sent.substring(0, 2 * SHOWN_BYTES) + "...");
+        ok("the device has copied a page from bfn 0x40000 to bfn 0x50000: " + sent.substring(0, 2 * SHOWN_BYTES)
+                + "...");
         say("4. The guest unmaps the one page");
         Check.equal("OK", guest.unmap(TO_BFN, 1), "status");
         guest.fill(toMfn, 1);

@@ -59,7 +59,8 @@ final class KernelLog {
     }
 
     private void keep(String record) {
-        String line = record.substring(record.indexOf(';') + 1).lines().findFirst().orElse("");
+        String line =
+                record.substring(record.indexOf(';') + 1).lines().findFirst().orElse("");
         if (REFUSAL.matcher(line).matches()) {
             lastRefusalNs = System.nanoTime();
         }
@@ -77,7 +78,8 @@ final class KernelLog {
     /** Waits for the kernel's report, behind {@code mark}, that this device was refused at this page; the line. */
     String awaitRefusal(int mark, EduDevice device, long iova, boolean write) {
         String kind = write ? "[DMA Write" : "[DMA Read";
-        String requester = device.address().substring("0000:".length()) + "]"; // with and, before Linux 7, without the segment
+        String requester =
+                device.address().substring("0000:".length()) + "]"; // with and, before Linux 7, without the segment
         String page = String.format(Locale.ROOT, "fault addr 0x%x ", iova & -EduDevice.BUFFER_BYTES);
         long deadlineNs = System.nanoTime() + HANG_GUARD_NS;
         while (System.nanoTime() - deadlineNs < 0) {

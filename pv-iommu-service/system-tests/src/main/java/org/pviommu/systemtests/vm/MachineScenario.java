@@ -40,7 +40,8 @@ public final class MachineScenario {
 
     private static void requireOnlyLoopback() throws Exception {
         try (Stream<Path> interfaces = Files.list(Path.of("/sys/class/net"))) {
-            Check.equal(List.of("/sys/class/net/lo"), interfaces.map(Path::toString).toList(), "interfaces");
+            Check.equal(
+                    List.of("/sys/class/net/lo"), interfaces.map(Path::toString).toList(), "interfaces");
         }
     }
 }

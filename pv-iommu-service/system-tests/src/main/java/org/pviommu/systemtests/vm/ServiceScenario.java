@@ -75,8 +75,9 @@ public final class ServiceScenario {
             requireOk(guest.map(BIG_BFN, BIG_MFN, "rw", HUGE_PAGES));
             cases.run("copies-a-page", () -> copies(guest, BIG_BFN + 3, BIG_MFN + 3, BIG_BFN + 7, BIG_MFN + 7));
             cases.run("copies-across-pages", () -> copiesAcrossPages(guest));
-            cases.run("copies-the-last-page-of-2-mib", () -> copies(
-                    guest, BIG_BFN + HUGE_PAGES - 1, BIG_MFN + HUGE_PAGES - 1, BIG_BFN + 9, BIG_MFN + 9));
+            cases.run(
+                    "copies-the-last-page-of-2-mib",
+                    () -> copies(guest, BIG_BFN + HUGE_PAGES - 1, BIG_MFN + HUGE_PAGES - 1, BIG_BFN + 9, BIG_MFN + 9));
             cases.run("is-blocked-behind-the-last-page", () -> blockedWrite(guest, BIG_BFN + HUGE_PAGES, SMALL_MFN));
             cases.run(cuts ? "cuts-a-page-out" : "refuses-to-cut", () -> cut(guest));
             cases.run("is-blocked-where-nothing-is-mapped", () -> blockedWrite(guest, NOWHERE_BFN, SMALL_MFN));
@@ -158,7 +159,8 @@ public final class ServiceScenario {
         edu.readMemory(NOWHERE_BFN * PAGE, WORD);
         edu.writeMemory((BIG_BFN + 60) * PAGE, WORD);
         kernel.awaitRefusal(mark, edu, NOWHERE_BFN * PAGE, false);
-        Check.that(!guest.read(SECRET_MFN, 0, WORD).equals(guest.read(BIG_MFN + 60, 0, WORD)), "the device has read it");
+        Check.that(
+                !guest.read(SECRET_MFN, 0, WORD).equals(guest.read(BIG_MFN + 60, 0, WORD)), "the device has read it");
     }
 
     private void worksWithoutRoot() throws Exception {

@@ -34,9 +34,19 @@ final class VmGuest implements AutoCloseable {
     /** Connects to the service; nothing is mapped. A batch has up to 512 operations. */
     static VmGuest start(VmService service) {
         List<String> command = List.of(
-                "/app/dom0-guest", "--no-map", "--interactive", "--memory", "8M", "--batch", "512",
-                "--first-mfn", Long.toString(FIRST_MFN), "--guest", Integer.toString(ID),
-                "--socket", service.ring().toString());
+                "/app/dom0-guest",
+                "--no-map",
+                "--interactive",
+                "--memory",
+                "8M",
+                "--batch",
+                "512",
+                "--first-mfn",
+                Long.toString(FIRST_MFN),
+                "--guest",
+                Integer.toString(ID),
+                "--socket",
+                service.ring().toString());
         try {
             Process process = new ProcessBuilder(command)
                     .redirectError(ProcessBuilder.Redirect.INHERIT)
@@ -97,7 +107,8 @@ final class VmGuest implements AutoCloseable {
 
     /** Bytes of one page in hex. */
     String read(long mfn, int offset, int lengthBytes) {
-        return String.valueOf(obey("read " + mfn + " " + offset + " " + lengthBytes).get("hex"));
+        return String.valueOf(
+                obey("read " + mfn + " " + offset + " " + lengthBytes).get("hex"));
     }
 
     /** SIGKILL: the service takes back what it had. */

@@ -58,7 +58,10 @@ final class VmService implements AutoCloseable {
             run("chown", "-R", owner.user(), directory.toString());
             String java = String.join(" ", command(directory, host, config));
             Process process = new ProcessBuilder(
-                            "sh", "-c", "ulimit -l " + owner.lockedKib() + " && exec su " + owner.user() + " -s /bin/sh -c 'exec " + java + "'")
+                            "sh",
+                            "-c",
+                            "ulimit -l " + owner.lockedKib() + " && exec su " + owner.user() + " -s /bin/sh -c 'exec "
+                                    + java + "'")
                     .redirectError(errors.toFile())
                     .start();
             return new VmService(process, directory, errors);
@@ -71,8 +74,10 @@ final class VmService implements AutoCloseable {
         List<String> command = new ArrayList<>(List.of("/jre/bin/java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"));
         command.add("@" + APP.resolve("launch/jvm.args"));
         command.add("@" + APP.resolve("launch/serve.args"));
-        command.addAll(List.of("-cp", Files.readString(APP.resolve("class-path")).strip(), "org.pviommu.server.Main"));
-        command.addAll(List.of("serve", "--host", host, "--run-dir", directory.resolve("run").toString()));
+        command.addAll(
+                List.of("-cp", Files.readString(APP.resolve("class-path")).strip(), "org.pviommu.server.Main"));
+        command.addAll(List.of(
+                "serve", "--host", host, "--run-dir", directory.resolve("run").toString()));
         command.addAll(List.of("--config", config.toString(), "--no-journal"));
         return command;
     }
@@ -82,7 +87,8 @@ final class VmService implements AutoCloseable {
         try {
             Process process = new ProcessBuilder(command)
                     .redirectErrorStream(true)
-                    .redirectOutput(ProcessBuilder.Redirect.to(Path.of("/dev/ttyS0").toFile()))
+                    .redirectOutput(
+                            ProcessBuilder.Redirect.to(Path.of("/dev/ttyS0").toFile()))
                     .start();
             Check.equal(0, process.waitFor(), String.join(" ", command));
         } catch (IOException failed) {

@@ -45,7 +45,8 @@ final class VirtualMachine {
     /** Boots once, runs it, and returns its cases, of which there is at least one. */
     static List<Case> run(String name, Kernel kernel, Class<?> program, String... arguments) {
         List<String> command = new ArrayList<>(List.of(SCRIPT.toString(), "--seconds", Integer.toString(LIMIT_S)));
-        command.addAll(List.of("--logs", LOGS.resolve(name).toString(), kernel.name().toLowerCase(java.util.Locale.ROOT)));
+        command.addAll(
+                List.of("--logs", LOGS.resolve(name).toString(), kernel.name().toLowerCase(java.util.Locale.ROOT)));
         command.addAll(List.of(System.getProperty("java.class.path"), program.getName()));
         command.addAll(List.of(arguments));
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
@@ -82,7 +83,8 @@ final class VirtualMachine {
         if (cases.isEmpty() || exitCode != (failed ? 1 : 0)) {
             cases.add(new Case(
                     "machine-ends-well",
-                    "exit code " + exitCode + " of " + SCRIPT + " after " + cases.size() + " cases (2: something is missing, see above;"
+                    "exit code " + exitCode + " of " + SCRIPT + " after " + cases.size()
+                            + " cases (2: something is missing, see above;"
                             + " 124: time limit; 125: no result); logs: " + LOGS.resolve(name)));
         }
         return cases;
