@@ -28,7 +28,8 @@ apt_begin() {
   apt_sources > "$APT/sources.list"
   apt_settings > "$APT/apt.conf"
   progress "reading the package lists of $SUITE from $(debian_mirror)"
-  apt get -qq update > "$APT/log" 2>&1 || {
+  # By itself apt calls it a success when a list could not be read.
+  apt get -qq -o APT::Update::Error-Mode=any update > "$APT/log" 2>&1 || {
     cat "$APT/log" >&2
     refuse "cannot read the package lists; is the mirror reachable, and is Debian's archive keyring installed and recent?"
   }
@@ -92,7 +93,7 @@ unpack_all() {
 }
 
 # newest_package PATTERN: the newest package whose name matches; empty if there is none.
-newest_package() { apt cache pkgnames | grep -E "^$1\$" | sort -V | tail -n 1; }
+newest_package() { apt cache pkgnames | { grep -E "^$1\$" || true; } | sort -V | tail -n 1; }
 
 # packages_in: "name version" of what was downloaded.
 packages_in() {
