@@ -126,6 +126,16 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
         }
     }
 
+    /** The {@code nth} call of any kind, counted from now, fails. */
+    void failNthCall(long nth, int errno) {
+        faults.failNthCall(nth, errno);
+    }
+
+    /** How many calls were tampered with. */
+    long injections() {
+        return faults.injections();
+    }
+
     // Steps. Each compares everything.
 
     /** A hypercall of one guest. */

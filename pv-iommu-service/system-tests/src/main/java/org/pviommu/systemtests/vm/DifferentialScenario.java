@@ -11,6 +11,7 @@ import org.pviommu.host.kernel.KernelIommu;
 import org.pviommu.host.kernel.Type1Iommu;
 import org.pviommu.server.EndpointId;
 import org.pviommu.systemtests.differential.DifferentialRun;
+import org.pviommu.systemtests.differential.SweepRun;
 
 /**
  * The differential test with a backend of the running kernel beside the simulated host. Faults are injected above both, so each call
@@ -18,6 +19,9 @@ import org.pviommu.systemtests.differential.DifferentialRun;
  * perhaps the seed.
  */
 public final class DifferentialScenario {
+    /** A world that does hardly anything proves hardly anything. */
+    private static final int MIN_FAILED_CALLS = 20;
+
     private DifferentialScenario() {}
 
     /** Exit code 0: no divergence. */
@@ -32,6 +36,7 @@ public final class DifferentialScenario {
         try (KernelIommu kernel = open(arguments[0], endpoints)) {
             DifferentialRun run = new DifferentialRun(seed, operations, kernel, endpoints);
             cases.run("differential", () -> System.err.println(run.run().counts()));
+            cases.run("every-single-failure", () -> requireSweep(new SweepRun(seed, kernel, endpoints).run()));
             cases.run("differential-reached-the-kernel", () -> requireWork(kernel, run));
             cases.run("nothing-stays-pinned", DifferentialScenario::requireNothingPinned);
         }
@@ -46,6 +51,11 @@ public final class DifferentialScenario {
             case "vfio-type1-remap" -> Type1Iommu.open(endpoints, true);
             default -> throw new IllegalArgumentException("host=" + host);
         };
+    }
+
+    private static void requireSweep(int failedCalls) {
+        System.err.println("failed calls, each in a world of its own: " + failedCalls);
+        Check.that(failedCalls >= MIN_FAILED_CALLS, "failedCalls=" + failedCalls + " min=" + MIN_FAILED_CALLS);
     }
 
     private static void requireWork(KernelIommu kernel, DifferentialRun run) {

@@ -26,6 +26,10 @@ public final class ServiceScenario {
     private static final long NOWHERE_BFN = 0x70000;
     private static final int CUT = 200;
     private static final int WORD = Integer.BYTES;
+    /** The limit is what the service asks for with the quota of {@link #configuration}, and some more. */
+    private static final VmService.Owner UNPRIVILEGED = new VmService.Owner("pvi", "131072");
+
+    private static final int UNPRIVILEGED_UID = 1000;
 
     private final Cases cases;
     private final String host;
@@ -50,10 +54,9 @@ public final class ServiceScenario {
     }
 
     private void run() {
-        cases.run("service-maps-and-device-obeys", this::runAsRoot);
-        cases.run("works-without-root", this::worksWithoutRoot);
+        cases.run("service-as-root", this::runAsRoot);
+        cases.run("service-without-root", this::runWithoutRoot);
         cases.run("names-the-lock-limit", this::namesTheLockLimit);
-        cases.run("killed-service-blocks-the-device", this::killedServiceBlocksTheDevice);
         cases.run("kernel-does-not-complain", kernel::requireNoComplaint);
     }
 
@@ -163,17 +166,33 @@ public final class ServiceScenario {
                 !guest.read(SECRET_MFN, 0, WORD).equals(guest.read(BIG_MFN + 60, 0, WORD)), "the device has read it");
     }
 
-    private void worksWithoutRoot() throws Exception {
+    /** As a user who was given the nodes; then killed in the middle of its work; then started again. */
+    private void runWithoutRoot() {
         giveNodesTo("pvi");
-        try (VmService service = VmService.start(new VmService.Owner("pvi", "131072"), host, configuration());
+        try (VmService service = VmService.start(UNPRIVILEGED, host, configuration());
                 VmGuest guest = VmGuest.start(service)) {
-            Check.equal(1000, service.uid(), "user of the service");
-            edu.enable();
-            guest.fill(VmGuest.FIRST_MFN, VmGuest.FRAMES);
-            requireOk(guest.map(BIG_BFN, BIG_MFN, "rw", HUGE_PAGES));
-            copies(guest, BIG_BFN + 3, BIG_MFN + 3, BIG_BFN + 7, BIG_MFN + 7);
-            blockedWrite(guest, NOWHERE_BFN, SMALL_MFN);
+            cases.run("works-without-root", () -> {
+                Check.equal(UNPRIVILEGED_UID, service.uid(), "user of the service");
+                worksWith(guest);
+                blockedWrite(guest, NOWHERE_BFN, SMALL_MFN);
+            });
+            cases.run("killed-service-blocks-the-device", () -> {
+                service.kill();
+                edu.enable();
+                blockedWrite(guest, BIG_BFN + 3, BIG_MFN + 3);
+            });
         }
+        try (VmService next = VmService.start(UNPRIVILEGED, host, configuration());
+                VmGuest guest = VmGuest.start(next)) {
+            cases.run("next-service-takes-the-device", () -> worksWith(guest));
+        }
+    }
+
+    private void worksWith(VmGuest guest) {
+        edu.enable();
+        guest.fill(VmGuest.FIRST_MFN, VmGuest.FRAMES);
+        requireOk(guest.map(BIG_BFN, BIG_MFN, "rw", HUGE_PAGES));
+        copies(guest, BIG_BFN + 3, BIG_MFN + 3, BIG_BFN + 7, BIG_MFN + 7);
     }
 
     /** What a udev rule would do. */
@@ -193,30 +212,6 @@ public final class ServiceScenario {
         Check.that(
                 service.log().contains("65536") && service.log().contains("LimitMEMLOCK="),
                 "the message names neither the limit nor what is needed: " + service.log());
-    }
-
-    private void killedServiceBlocksTheDevice() {
-        VmService service = VmService.start(VmService.ROOT, host, configuration());
-        try (VmGuest guest = VmGuest.start(service)) {
-            edu.enable();
-            guest.fill(VmGuest.FIRST_MFN, VmGuest.FRAMES);
-            requireOk(guest.map(BIG_BFN, BIG_MFN, "rw", HUGE_PAGES));
-            copies(guest, BIG_BFN + 3, BIG_MFN + 3, BIG_BFN + 7, BIG_MFN + 7);
-            service.kill();
-            edu.enable();
-            guest.fill(BIG_MFN, HUGE_PAGES);
-            int mark = kernel.quiet();
-            edu.writeMemory((BIG_BFN + 3) * PAGE, WORD);
-            kernel.awaitRefusal(mark, edu, (BIG_BFN + 3) * PAGE, true);
-            Check.equal((long) HUGE_PAGES, guest.intact(BIG_MFN, HUGE_PAGES), "intact pages");
-        }
-        try (VmService next = VmService.start(VmService.ROOT, host, configuration());
-                VmGuest guest = VmGuest.start(next)) {
-            edu.enable();
-            guest.fill(VmGuest.FIRST_MFN, VmGuest.FRAMES);
-            requireOk(guest.map(BIG_BFN, BIG_MFN, "rw", HUGE_PAGES));
-            copies(guest, BIG_BFN + 3, BIG_MFN + 3, BIG_BFN + 7, BIG_MFN + 7);
-        }
     }
 
     private static void requireOk(String status) {
