@@ -102,7 +102,7 @@ final class VmGuest implements AutoCloseable {
 
     /** How many of the frames still have the pattern, from the first on. */
     long intact(long mfn, int pages) {
-        return (long) obey("check " + mfn + " " + pages).getOrDefault("intact", -1L);
+        return Long.parseLong(String.valueOf(obey("check " + mfn + " " + pages).get("intact")));
     }
 
     /** Bytes of one page in hex. */
