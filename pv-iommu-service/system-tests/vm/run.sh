@@ -72,10 +72,10 @@ devices() {
   done
 }
 
-# A panic resets, and a reset ends the emulator: no run waits for the time limit because the guest is dead.
+# In the foreground group, so that Ctrl-C reaches the emulator. A panic resets, and a reset ends the emulator: no run waits for the time limit because the guest is dead.
 boot() {
   local code=0
-  timeout --kill-after=10 "$SECONDS_LIMIT" "${QEMU[@]}" -M q35,kernel-irqchip=split "${PROCESSOR[@]}" -cpu max -m 2048 \
+  timeout --foreground --kill-after=10 "$SECONDS_LIMIT" "${QEMU[@]}" -M q35,kernel-irqchip=split "${PROCESSOR[@]}" -cpu max -m 2048 \
     -nodefaults -no-user-config -display none -no-reboot -net none "${DEVICES[@]}" \
     -chardev "file,id=console,path=$WORK/console.log" -serial chardev:console -serial stdio \
     -kernel "$KERNEL" -initrd "$WORK/initrd" \
