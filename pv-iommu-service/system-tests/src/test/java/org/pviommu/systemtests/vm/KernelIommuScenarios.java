@@ -65,7 +65,7 @@ class KernelIommuScenarios {
     }
 
     private static Stream<DynamicTest> contract(String name, VirtualMachine.Kernel kernel, Class<?> suite) {
-        return scenario(name, kernel, ContractScenario.class, suite.getName());
+        return scenario(name, kernel, VirtualMachine.Time.COUNTED, ContractScenario.class, suite.getName());
     }
 
     private static Stream<DynamicTest> differential(String name, VirtualMachine.Kernel kernel, String host) {
@@ -73,6 +73,7 @@ class KernelIommuScenarios {
         return scenario(
                 name,
                 kernel,
+                VirtualMachine.Time.REAL,
                 DifferentialScenario.class,
                 host,
                 Long.toString(DIFFERENTIAL_OPERATIONS),
@@ -81,7 +82,16 @@ class KernelIommuScenarios {
 
     private static Stream<DynamicTest> scenario(
             String name, VirtualMachine.Kernel kernel, Class<?> program, String... arguments) {
-        return VirtualMachine.run(name, kernel, program, arguments).stream()
+        return scenario(name, kernel, VirtualMachine.Time.REAL, program, arguments);
+    }
+
+    private static Stream<DynamicTest> scenario(
+            String name,
+            VirtualMachine.Kernel kernel,
+            VirtualMachine.Time time,
+            Class<?> program,
+            String... arguments) {
+        return VirtualMachine.run(name, kernel, time, program, arguments).stream()
                 .map(each -> DynamicTest.dynamicTest(each.name(), each::require));
     }
 }

@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Runs a program in a virtual machine by {@code vm/run.sh}, with the class path of this test, and takes its {@code case} lines apart.
@@ -28,6 +29,14 @@ final class VirtualMachine {
         IOMMUFD
     }
 
+    /** How time passes in the machine. */
+    enum Time {
+        /** As outside, with two processors. */
+        REAL,
+        /** With the instructions of one processor; waiting takes none, which is right for much DMA, as edu mostly waits. */
+        COUNTED
+    }
+
     /**
      * One line of the program.
      *
@@ -43,10 +52,13 @@ final class VirtualMachine {
     }
 
     /** Boots once, runs it, and returns its cases, of which there is at least one. */
-    static List<Case> run(String name, Kernel kernel, Class<?> program, String... arguments) {
+    static List<Case> run(String name, Kernel kernel, Time time, Class<?> program, String... arguments) {
         List<String> command = new ArrayList<>(List.of(SCRIPT.toString(), "--seconds", Integer.toString(LIMIT_S)));
-        command.addAll(
-                List.of("--logs", LOGS.resolve(name).toString(), kernel.name().toLowerCase(java.util.Locale.ROOT)));
+        command.addAll(List.of("--logs", LOGS.resolve(name).toString()));
+        if (time == Time.COUNTED) {
+            command.add("--counted");
+        }
+        command.add(kernel.name().toLowerCase(Locale.ROOT));
         command.addAll(List.of(System.getProperty("java.class.path"), program.getName()));
         command.addAll(List.of(arguments));
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
