@@ -17,4 +17,5 @@ cd "$(dirname "$0")"
 rm -rf "$output"
 mkdir -p "$output"
 "$jextract" --version >&2
-exec "$jextract" --output "$output" @libc.args libc.h
+"$jextract" --output "$output" @libc.args libc.h
+exec "$jextract" --output "$output" @iommu.args iommu.h

@@ -70,6 +70,7 @@ static void constants(void)
     CONSTANT(O_RDWR);
     CONSTANT(O_NONBLOCK);
     CONSTANT(O_PATH);
+    CONSTANT(O_CLOEXEC);
 
     CONSTANT(S_IFMT);
     CONSTANT(S_IFIFO);

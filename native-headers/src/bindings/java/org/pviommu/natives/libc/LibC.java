@@ -131,6 +131,10 @@ public final class LibC {
         return 010000000;
     }
 
+    public static int O_CLOEXEC() {
+        return 02000000;
+    }
+
     // File types in st_mode.
 
     public static int S_IFMT() {
@@ -645,6 +649,56 @@ public final class LibC {
         }
     }
 
+    private static final class pread$linked {
+        static final MethodHandle HANDLE = link(pread$address(), pread$descriptor());
+    }
+
+    public static MemorySegment pread$address() {
+        return symbol("pread");
+    }
+
+    public static FunctionDescriptor pread$descriptor() {
+        return FunctionDescriptor.of(C_LONG, C_INT, C_POINTER, C_LONG, C_LONG);
+    }
+
+    public static MethodHandle pread$handle() {
+        return pread$linked.HANDLE;
+    }
+
+    /** pread(2). */
+    public static long pread(int fd, MemorySegment buf, long nbytes, long offset) {
+        try {
+            return (long) pread$linked.HANDLE.invokeExact(fd, buf, nbytes, offset);
+        } catch (Throwable thrown) {
+            throw unexpected(thrown);
+        }
+    }
+
+    private static final class pwrite$linked {
+        static final MethodHandle HANDLE = link(pwrite$address(), pwrite$descriptor());
+    }
+
+    public static MemorySegment pwrite$address() {
+        return symbol("pwrite");
+    }
+
+    public static FunctionDescriptor pwrite$descriptor() {
+        return FunctionDescriptor.of(C_LONG, C_INT, C_POINTER, C_LONG, C_LONG);
+    }
+
+    public static MethodHandle pwrite$handle() {
+        return pwrite$linked.HANDLE;
+    }
+
+    /** pwrite(2). */
+    public static long pwrite(int fd, MemorySegment buf, long nbytes, long offset) {
+        try {
+            return (long) pwrite$linked.HANDLE.invokeExact(fd, buf, nbytes, offset);
+        } catch (Throwable thrown) {
+            throw unexpected(thrown);
+        }
+    }
+
     private static final class preadv2$linked {
         static final MethodHandle HANDLE = link(preadv2$address(), preadv2$descriptor());
     }
@@ -1084,6 +1138,92 @@ public final class LibC {
                 return (int) spreader.invokeExact(fd, cmd, further);
             } catch (IllegalArgumentException | ClassCastException wrongArguments) {
                 throw new IllegalArgumentException("fcntl further=" + Arrays.toString(further), wrongArguments);
+            } catch (Throwable thrown) {
+                throw unexpected(thrown);
+            }
+        }
+    }
+
+    /** open(2), variadic as fcntl is. */
+    // The name is the C function's.
+    @SuppressWarnings("NamedLikeContextualKeyword")
+    public static final class open {
+        private static final int NAMED_ARGUMENTS = 2;
+        private static final FunctionDescriptor NAMED = FunctionDescriptor.of(C_INT, C_POINTER, C_INT);
+
+        private final FunctionDescriptor descriptor;
+        private final MethodHandle handle;
+        private final MethodHandle spreader;
+
+        private open(FunctionDescriptor descriptor, int furtherArguments) {
+            this.descriptor = descriptor;
+            handle = link(address(), descriptor, Linker.Option.firstVariadicArg(NAMED_ARGUMENTS));
+            spreader = handle.asSpreader(Object[].class, furtherArguments);
+        }
+
+        public static open makeInvoker(MemoryLayout... layouts) {
+            return new open(NAMED.appendArgumentLayouts(layouts), layouts.length);
+        }
+
+        public static MemorySegment address() {
+            return symbol("open");
+        }
+
+        public MethodHandle handle() {
+            return handle;
+        }
+
+        public FunctionDescriptor descriptor() {
+            return descriptor;
+        }
+
+        public int apply(MemorySegment file, int oflag, Object... further) {
+            try {
+                return (int) spreader.invokeExact(file, oflag, further);
+            } catch (IllegalArgumentException | ClassCastException wrongArguments) {
+                throw new IllegalArgumentException("open further=" + Arrays.toString(further), wrongArguments);
+            } catch (Throwable thrown) {
+                throw unexpected(thrown);
+            }
+        }
+    }
+
+    /** ioctl(2), variadic as fcntl is. */
+    public static final class ioctl {
+        private static final int NAMED_ARGUMENTS = 2;
+        private static final FunctionDescriptor NAMED = FunctionDescriptor.of(C_INT, C_INT, C_LONG);
+
+        private final FunctionDescriptor descriptor;
+        private final MethodHandle handle;
+        private final MethodHandle spreader;
+
+        private ioctl(FunctionDescriptor descriptor, int furtherArguments) {
+            this.descriptor = descriptor;
+            handle = link(address(), descriptor, Linker.Option.firstVariadicArg(NAMED_ARGUMENTS));
+            spreader = handle.asSpreader(Object[].class, furtherArguments);
+        }
+
+        public static ioctl makeInvoker(MemoryLayout... layouts) {
+            return new ioctl(NAMED.appendArgumentLayouts(layouts), layouts.length);
+        }
+
+        public static MemorySegment address() {
+            return symbol("ioctl");
+        }
+
+        public MethodHandle handle() {
+            return handle;
+        }
+
+        public FunctionDescriptor descriptor() {
+            return descriptor;
+        }
+
+        public int apply(int fd, long request, Object... further) {
+            try {
+                return (int) spreader.invokeExact(fd, request, further);
+            } catch (IllegalArgumentException | ClassCastException wrongArguments) {
+                throw new IllegalArgumentException("ioctl further=" + Arrays.toString(further), wrongArguments);
             } catch (Throwable thrown) {
                 throw unexpected(thrown);
             }

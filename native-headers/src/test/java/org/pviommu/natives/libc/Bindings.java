@@ -20,6 +20,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.pviommu.natives.iommu.LinuxIommu;
 
 /**
  * What the compiled bindings contain, found by reflection, so that nothing can be added to them without being seen. Works on
@@ -27,25 +28,34 @@ import java.util.stream.Stream;
  */
 final class Bindings {
 
+    /** Those of the C library. */
+    static final Bindings LIBC = new Bindings(LibC.class);
+    /** Those of the kernel's interfaces to the IOMMU. */
+    static final Bindings IOMMU = new Bindings(LinuxIommu.class);
+
     private static final String LAYOUT = "layout";
     private static final String FIELD_LAYOUT = "$layout";
     private static final String FUNCTION_HANDLE = "$handle";
 
-    private Bindings() {}
+    private final Class<?> header;
+
+    private Bindings(Class<?> header) {
+        this.header = header;
+    }
 
     /** Name to value of all constants; a pointer counts as its address. */
-    static Map<String, Long> constants() {
+    Map<String, Long> constants() {
         Set<String> functions = functions();
         Map<String, Long> constants = new TreeMap<>();
-        accessors(LibC.class)
+        accessors(header)
                 .filter(method -> !method.getName().contains("$") && !functions.contains(method.getName()))
                 .forEach(method -> constants.put(method.getName(), number(call(method))));
         return constants;
     }
 
     /** Names of all functions that are not variadic. */
-    static Set<String> functions() {
-        return Arrays.stream(LibC.class.getMethods())
+    Set<String> functions() {
+        return Arrays.stream(header.getMethods())
                 .map(Method::getName)
                 .filter(name -> name.endsWith(FUNCTION_HANDLE))
                 .map(name -> name.substring(0, name.length() - FUNCTION_HANDLE.length()))
@@ -53,8 +63,8 @@ final class Bindings {
     }
 
     /** Names of all variadic functions. */
-    static Set<String> variadicFunctions() {
-        return Arrays.stream(LibC.class.getClasses())
+    Set<String> variadicFunctions() {
+        return Arrays.stream(header.getClasses())
                 .filter(nested -> Arrays.stream(nested.getMethods())
                         .anyMatch(method -> method.getName().equals("makeInvoker")))
                 .map(Class::getSimpleName)
@@ -62,7 +72,7 @@ final class Bindings {
     }
 
     /** The classes of all structures and unions. */
-    static List<Class<?>> structures() {
+    List<Class<?>> structures() {
         List<Class<?>> structures = new ArrayList<>();
         for (String name : classNames()) {
             Class<?> candidate = load(name);
@@ -83,7 +93,7 @@ final class Bindings {
     }
 
     /** Everything the probe has to print, under the names that the probe uses. */
-    static Map<String, Long> facts() {
+    Map<String, Long> facts() {
         Map<String, Long> facts = new TreeMap<>();
         constants().forEach((name, value) -> facts.put("constant." + name, value));
         for (Class<?> structure : structures()) {
@@ -134,17 +144,16 @@ final class Bindings {
         return value instanceof MemorySegment pointer ? pointer.address() : ((Number) value).longValue();
     }
 
-    private static List<String> classNames() {
+    private List<String> classNames() {
         try {
-            Path root = Path.of(LibC.class
-                    .getProtectionDomain()
-                    .getCodeSource()
-                    .getLocation()
-                    .toURI());
-            try (Stream<Path> files = Files.list(root.resolve("org/pviommu/natives/libc"))) {
+            Path root = Path.of(
+                    header.getProtectionDomain().getCodeSource().getLocation().toURI());
+            try (Stream<Path> files =
+                    Files.list(root.resolve(header.getPackageName().replace('.', '/')))) {
                 return files.map(file -> file.getFileName().toString())
                         .filter(name -> name.endsWith(".class") && !name.contains("$") && !name.startsWith("package-"))
-                        .map(name -> "org.pviommu.natives.libc." + name.substring(0, name.length() - ".class".length()))
+                        .map(name ->
+                                header.getPackageName() + "." + name.substring(0, name.length() - ".class".length()))
                         .sorted()
                         .toList();
             }

@@ -31,12 +31,12 @@ class BindingsProbeTest {
 
     @BeforeAll
     static void runProbe(@TempDir Path workFolder) throws Exception {
-        printed = Probe.run(workFolder);
+        printed = Probe.run(workFolder, "probe.c");
     }
 
     @Test
     void shouldStateWhatTheHeadersSay(TestReporter reporter) {
-        Map<String, Long> stated = Bindings.facts();
+        Map<String, Long> stated = Bindings.LIBC.facts();
         Set<String> unchecked = unchecked();
         Map<String, Long> compared = new TreeMap<>(stated);
         compared.keySet().removeAll(unchecked);
@@ -56,7 +56,7 @@ class BindingsProbeTest {
     @Test
     void shouldFindTheBindingsToCompare() {
         Set<String> structures =
-                Bindings.structures().stream().map(Class::getSimpleName).collect(Collectors.toSet());
+                Bindings.LIBC.structures().stream().map(Class::getSimpleName).collect(Collectors.toSet());
 
         assertEquals(
                 Set.of(
@@ -71,8 +71,8 @@ class BindingsProbeTest {
                         "timespec",
                         "stat"),
                 structures);
-        assertTrue(Bindings.constants().keySet().containsAll(Set.of("MFD_CLOEXEC", "MAP_FAILED", "EPOLLRDHUP")));
-        assertTrue(Bindings.facts().keySet().containsAll(Set.of("sizeof.stat", "offsetof.epoll_event.data")));
+        assertTrue(Bindings.LIBC.constants().keySet().containsAll(Set.of("MFD_CLOEXEC", "MAP_FAILED", "EPOLLRDHUP")));
+        assertTrue(Bindings.LIBC.facts().keySet().containsAll(Set.of("sizeof.stat", "offsetof.epoll_event.data")));
     }
 
     @Test
@@ -80,7 +80,7 @@ class BindingsProbeTest {
         Set<String> surplus = printed.keySet().stream()
                 .filter(name -> !name.startsWith("errno.") && !name.startsWith(UNCHECKED))
                 .collect(Collectors.toCollection(TreeSet::new));
-        surplus.removeAll(Bindings.facts().keySet());
+        surplus.removeAll(Bindings.LIBC.facts().keySet());
         surplus.removeAll(MAY_BE_UNSTATED);
 
         assertEquals(Set.of(), surplus);

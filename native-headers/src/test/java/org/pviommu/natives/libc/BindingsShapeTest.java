@@ -24,6 +24,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
@@ -37,7 +38,7 @@ class BindingsShapeTest {
 
     @TestFactory
     List<DynamicTest> shouldLinkEveryFunction() {
-        return Bindings.functions().stream()
+        return Bindings.LIBC.functions().stream()
                 .map(name -> DynamicTest.dynamicTest(name, () -> {
                     var address = (MemorySegment) Bindings.call(Bindings.method(LibC.class, name + "$address"));
                     var descriptor =
@@ -55,7 +56,7 @@ class BindingsShapeTest {
 
     @TestFactory
     List<DynamicTest> shouldReadBackEveryFieldThatIsWritten() {
-        return Bindings.structures().stream()
+        return allStructures()
                 .flatMap(structure -> Bindings.fields(structure).stream()
                         .map(field -> DynamicTest.dynamicTest(
                                 structure.getSimpleName() + "." + field, () -> writeAndReadBack(structure, field))))
@@ -76,7 +77,7 @@ class BindingsShapeTest {
         assertEquals(-1, invoker.apply(-1, LibC.F_GETFL(), 0));
         assertTrue(invoker.apply(0, LibC.F_GETFL(), 0) >= 0);
         assertEquals(invoker.descriptor().toMethodType(), invoker.handle().type());
-        assertEquals(Set.of("fcntl"), Bindings.variadicFunctions());
+        assertEquals(Set.of("fcntl", "open", "ioctl"), Bindings.LIBC.variadicFunctions());
     }
 
     @Test
@@ -113,10 +114,17 @@ class BindingsShapeTest {
     @Test
     void shouldAskJextractForExactlyTheseBindings() throws IOException {
         assertAll(
-                () -> assertEquals(requested("constant"), Bindings.constants().keySet()),
-                () -> assertEquals(requested("function"), functions()),
-                () -> assertEquals(requested("struct"), structures(false)),
-                () -> assertEquals(requested("union"), structures(true)));
+                () -> assertEquals(
+                        requested("libc.args", "constant"),
+                        Bindings.LIBC.constants().keySet()),
+                () -> assertEquals(requested("libc.args", "function"), functions()),
+                () -> assertEquals(requested("libc.args", "struct"), structures(Bindings.LIBC, false)),
+                () -> assertEquals(requested("libc.args", "union"), structures(Bindings.LIBC, true)),
+                () -> assertEquals(
+                        requested("iommu.args", "constant"),
+                        Bindings.IOMMU.constants().keySet()),
+                () -> assertEquals(requested("iommu.args", "struct"), structures(Bindings.IOMMU, false)),
+                () -> assertEquals(Set.of(), structures(Bindings.IOMMU, true)));
     }
 
     @Test
@@ -145,7 +153,9 @@ class BindingsShapeTest {
     }
 
     private static Object sample(MemoryLayout layout, Arena arena) {
-        if (layout instanceof ValueLayout.OfShort) {
+        if (layout instanceof ValueLayout.OfByte) {
+            return (byte) 0x01;
+        } else if (layout instanceof ValueLayout.OfShort) {
             return (short) 0x0102;
         } else if (layout instanceof ValueLayout.OfInt) {
             return 0x01020304;
@@ -167,22 +177,26 @@ class BindingsShapeTest {
         return pointer ? segment.address() : HexFormat.of().formatHex(segment.toArray(ValueLayout.JAVA_BYTE));
     }
 
+    private static Stream<Class<?>> allStructures() {
+        return Stream.concat(Bindings.LIBC.structures().stream(), Bindings.IOMMU.structures().stream());
+    }
+
     private static Set<String> functions() {
-        Set<String> functions = new TreeSet<>(Bindings.functions());
-        functions.addAll(Bindings.variadicFunctions());
+        Set<String> functions = new TreeSet<>(Bindings.LIBC.functions());
+        functions.addAll(Bindings.LIBC.variadicFunctions());
         return functions;
     }
 
-    private static Set<String> structures(boolean unions) {
-        return Bindings.structures().stream()
+    private static Set<String> structures(Bindings bindings, boolean unions) {
+        return bindings.structures().stream()
                 .filter(structure -> Bindings.isUnion(structure) == unions)
                 .map(Class::getSimpleName)
                 .collect(Collectors.toCollection(TreeSet::new));
     }
 
-    private static Set<String> requested(String kind) throws IOException {
+    private static Set<String> requested(String arguments, String kind) throws IOException {
         String option = "--include-" + kind + " ";
-        return Files.readAllLines(INPUTS.resolve("libc.args")).stream()
+        return Files.readAllLines(INPUTS.resolve(arguments)).stream()
                 .filter(line -> line.startsWith(option))
                 .map(line -> line.substring(option.length()))
                 .collect(Collectors.toCollection(TreeSet::new));

@@ -14,17 +14,26 @@ import java.util.stream.Stream;
 /** Compiles and runs the C probe with the system's compiler and headers. */
 final class Probe {
 
-    private static final Path SOURCE = Path.of("src/probe/c/probe.c");
+    private static final Path SOURCES = Path.of("src/probe/c");
     private static final List<String> COMPILERS = List.of("cc", "gcc", "clang");
     /** Only a guard against hanging. */
     private static final long LIMIT_SECONDS = 120;
 
     private Probe() {}
 
-    /** What the probe printed: name to value. */
-    static Map<String, Long> run(Path workFolder) throws IOException, InterruptedException {
+    /** What the probe of that file printed: name to value. */
+    static Map<String, Long> run(Path workFolder, String sourceFile) throws IOException, InterruptedException {
         Path program = workFolder.resolve("probe");
-        execute(workFolder, compiler(), "-std=c11", "-Wall", "-Wextra", "-Werror", "-o", program.toString(), source());
+        execute(
+                workFolder,
+                compiler(),
+                "-std=c11",
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                "-o",
+                program.toString(),
+                source(sourceFile));
         return parse(execute(workFolder, program.toString()));
     }
 
@@ -54,8 +63,8 @@ final class Probe {
         return text;
     }
 
-    private static String source() {
-        return SOURCE.toAbsolutePath().toString();
+    private static String source(String file) {
+        return SOURCES.resolve(file).toAbsolutePath().toString();
     }
 
     private static Map<String, Long> parse(String text) {

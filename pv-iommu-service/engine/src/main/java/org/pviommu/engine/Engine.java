@@ -66,13 +66,21 @@ public final class Engine implements AutoCloseable {
     public synchronized Guest addGuest(int guestId, GuestPolicy policy, List<EndpointDescriptor> endpoints) {
         retryTearDown(guestId);
         requireFree(guestId, endpoints);
-        Guest guest = new Guest(guestId, policy, endpoints, logs.apply(guestId));
+        Guest guest = new Guest(guestId, policy, described(endpoints), logs.apply(guestId));
         if (!guest.log().reserve(1, false)) {
             throw new EngineException(EngineException.Kind.NO_ROOM, "guest=" + guestId + ": the journal has no room");
         }
         guest.addSpace(newAddressSpace(guest, 0));
         guest.locked(() -> admit(guest));
         return guest;
+    }
+
+    private List<EndpointDescriptor> described(List<EndpointDescriptor> endpoints) {
+        try {
+            return endpoints.stream().map(host::describe).toList();
+        } catch (HostIommuException e) {
+            throw hostRefused(String.valueOf(e.getMessage()), e.errno());
+        }
     }
 
     private Change.GuestAdded added(Guest guest, boolean admitted) {

@@ -21,6 +21,9 @@ public interface HostAddressSpace {
      * Removes the translations of bus frames from {@code firstBfn} on. Neighbours that were mapped in the same call are
      * not disturbed. A device may still hit a cached translation until {@link #flush}.
      *
+     * <p>The engine asks for what it has mapped, and for nothing else. Where there is a hole nevertheless, a host stops there, or it
+     * goes on behind the hole and counts only what it has removed: as many leading pages are then certain.
+     *
      * @return how many pages from {@code firstBfn} on are no longer translated: {@code pages} when all went well; fewer
      *     (at least 1) when only the leading ones could be removed; more when the host could only remove a larger piece.
      *     Or a negative errno and nothing was removed: {@code -EBUSY} says that this host cannot cut the mapping that

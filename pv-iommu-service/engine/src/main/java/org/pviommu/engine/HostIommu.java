@@ -18,6 +18,17 @@ public interface HostIommu extends AutoCloseable {
      */
     HostAddressSpace createAddressSpace();
 
+    /**
+     * What this host knows about an endpoint that the operator has named: its group and what it reserves inside the aperture
+     * (the MSI window, for one) are added to what was configured. Asked once, before the guest of the endpoint is admitted; the
+     * answer is recorded with the guest.
+     *
+     * @throws HostIommuException ENODEV when there is no such device here
+     */
+    default EndpointDescriptor describe(EndpointDescriptor configured) {
+        return configured;
+    }
+
     /** Where faults of devices are reported; replaces the previous listener. Called from the thread of the device. */
     void onFault(FaultListener listener);
 

@@ -1,6 +1,7 @@
 package org.pviommu.host;
 
 import java.util.concurrent.atomic.AtomicInteger;
+import org.pviommu.engine.EndpointDescriptor;
 import org.pviommu.engine.GuestMemory;
 import org.pviommu.engine.HostAddressSpace;
 import org.pviommu.engine.HostCapabilities;
@@ -120,6 +121,11 @@ public final class FaultInjectingIommu implements HostIommu {
     @Override
     public HostCapabilities capabilities() {
         return wrapped.capabilities();
+    }
+
+    @Override
+    public EndpointDescriptor describe(EndpointDescriptor configured) {
+        return wrapped.describe(configured);
     }
 
     @Override

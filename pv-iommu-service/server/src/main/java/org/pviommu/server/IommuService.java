@@ -3,6 +3,7 @@ package org.pviommu.server;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.pviommu.engine.Engine;
 import org.pviommu.engine.HostIommu;
 import org.pviommu.host.SimulatedIommu;
@@ -15,7 +16,11 @@ import org.pviommu.server.ring.RingServer;
  * Everything but HTTP: host IOMMU, engine and ring transport, wired. Started by one thread, read by many, closed once.
  */
 public final class IommuService implements AutoCloseable {
-    private final SimulatedIommu simulated;
+    private final HostIommu host;
+    /** The host when it is simulated, null when its devices are real. */
+    private final @Nullable SimulatedIommu simulated;
+
+    private final ServiceSettings settings;
     private final FaultLog faults = new FaultLog();
     private final Recording recording;
     private final Engine engine;
@@ -26,17 +31,29 @@ public final class IommuService implements AutoCloseable {
     private volatile boolean serving;
 
     private IommuService(ServiceSettings settings, Path ringPath, Path journalPath, Plant plant) {
+        this.settings = settings;
         this.ringPath = ringPath;
-        simulated = new SimulatedIommu(new SimulatedIommu.Settings(settings.lastBfn(), settings.cutsMappings()));
-        HostIommu host = plant == Plant.NONE ? simulated : new PlantedHost(simulated, plant);
-        recording = Recording.open(settings.journal(), journalPath, host.capabilities());
-        simulated.onFault((endpoint, iovaBytes, write) -> {
+        HostIommu opened = Hosts.open(settings);
+        simulated = opened instanceof SimulatedIommu software ? software : null;
+        host = plant == Plant.NONE ? opened : new PlantedHost(opened, plant);
+        recording = recordingOrClose(journalPath);
+        host.onFault((endpoint, iovaBytes, write) -> {
             faults.fault(endpoint, iovaBytes, write);
             recording.fault(endpoint, iovaBytes, write);
         });
         engine = new Engine(host, recording::logOf, () -> false);
         grants = new Grants(engine, settings::acceptsGrants);
         ring = Rings.create(settings, ringPath, engine, grants, recording.recovery());
+    }
+
+    /** Devices of a real host are open by now, and would stay bound without an owner. */
+    private Recording recordingOrClose(Path journalPath) {
+        try {
+            return Recording.open(settings.journal(), journalPath, host.capabilities());
+        } catch (RuntimeException failed) {
+            host.close();
+            throw failed;
+        }
     }
 
     /**
@@ -77,8 +94,25 @@ public final class IommuService implements AutoCloseable {
         return grants;
     }
 
-    /** The host IOMMU, for the DMA calls of simulated devices. */
+    /** The host IOMMU of the settings. */
+    public HostIommu host() {
+        return host;
+    }
+
+    /** Whether devices are simulated; real ones do DMA by themselves. */
+    public boolean isSimulated() {
+        return simulated != null;
+    }
+
+    /**
+     * The host IOMMU, for the DMA calls of simulated devices.
+     *
+     * @throws IllegalStateException when it {@link #isSimulated is not simulated}
+     */
     public SimulatedIommu simulated() {
+        if (simulated == null) {
+            throw new IllegalStateException("host=" + settings.host().kind().text() + " has no simulated devices");
+        }
         return simulated;
     }
 
@@ -113,6 +147,6 @@ public final class IommuService implements AutoCloseable {
         recording.stopped();
         engine.close();
         recording.close();
-        simulated.close();
+        host.close();
     }
 }

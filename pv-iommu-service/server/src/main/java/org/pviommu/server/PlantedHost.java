@@ -1,5 +1,6 @@
 package org.pviommu.server;
 
+import org.pviommu.engine.EndpointDescriptor;
 import org.pviommu.engine.GuestMemory;
 import org.pviommu.engine.HostAddressSpace;
 import org.pviommu.engine.HostCapabilities;
@@ -27,6 +28,11 @@ final class PlantedHost implements HostIommu {
     @Override
     public HostCapabilities capabilities() {
         return real.capabilities();
+    }
+
+    @Override
+    public EndpointDescriptor describe(EndpointDescriptor configured) {
+        return real.describe(configured);
     }
 
     @Override

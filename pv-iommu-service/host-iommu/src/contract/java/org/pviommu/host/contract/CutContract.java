@@ -113,14 +113,21 @@ interface CutContract {
         bench().map(space, 50, 2, memory, 0);
         bench().map(space, 53, 2, memory, 3);
 
-        assertEquals(2, space.unmap(50, 5));
+        boolean stops = bench().host().stopsAtHoles();
+
+        assertEquals(stops ? 2 : 4, space.unmap(50, 5));
         assertEquals(-ENOENT, space.unmap(52, 3));
 
         bench().flush(space, 50, 54);
         bench().assertRefused(0, 50);
         bench().assertRefused(0, 51);
-        bench().assertReaches(0, 53, memory, 3);
-        bench().assertReaches(0, 54, memory, 4);
+        if (stops) {
+            bench().assertReaches(0, 53, memory, 3);
+            bench().assertReaches(0, 54, memory, 4);
+        } else {
+            bench().assertRefused(0, 53);
+            bench().assertRefused(0, 54);
+        }
     }
 
     @Test
@@ -155,7 +162,7 @@ interface CutContract {
         AtomicLong areaInUse = new AtomicLong(AREA_BFN);
         mapFivePages(space, AREA_BFN, memory);
         try (Devices devices = new Devices(1, () -> readNeighbours(areaInUse.get(), memory))) {
-            for (int round = 0; round < NEIGHBOUR_ROUNDS; round++) {
+            for (int round = 0; round < bench().host().rounds(NEIGHBOUR_ROUNDS); round++) {
                 long area = areaInUse.get();
                 long nextArea = 2 * AREA_BFN + 100 - area;
                 boolean upwards = round % 2 == 0;

@@ -112,7 +112,7 @@ interface EndpointContract {
         MemorySegment frame = memory.segment().asSlice(0, PAGE_BYTES).fill((byte) 0);
         bench().map(space, 5, 1, memory, 0);
         try (Devices devices = new Devices(2, () -> assertSeesZeroes(bench().host()))) {
-            for (int round = 0; round < FlushContract.RACE_ROUNDS; round++) {
+            for (int round = 0; round < bench().host().rounds(FlushContract.RACE_ROUNDS); round++) {
                 bench().detach(space, 0);
                 frame.fill(FlushContract.MARKER);
                 if (round % 64 == 0) {

@@ -135,7 +135,7 @@ interface FlushContract {
         MemorySegment frame = memory.segment().asSlice(0, PAGE_BYTES).fill((byte) 0);
         bench().map(space, 5, 1, memory, 0);
         try (Devices devices = new Devices(2, () -> assertSeesNoMarker(bench().host()))) {
-            for (int round = 0; round < RACE_ROUNDS; round++) {
+            for (int round = 0; round < bench().host().rounds(RACE_ROUNDS); round++) {
                 assertEquals(1, space.unmap(5, 1));
                 bench().flush(space, 5, 5);
                 frame.fill(MARKER);
@@ -162,7 +162,7 @@ interface FlushContract {
         HostUnderTest host = bench().host();
         bench().map(space, 5, 1, memory, 0);
         try (Devices devices = new Devices(2, () -> host.dmaWrite(host.endpoint(0), 5L * PAGE_BYTES, dirt))) {
-            for (int round = 0; round < RACE_ROUNDS; round++) {
+            for (int round = 0; round < bench().host().rounds(RACE_ROUNDS); round++) {
                 assertEquals(1, space.unmap(5, 1));
                 bench().flush(space, 5, 5);
                 frame.fill((byte) 0);

@@ -28,6 +28,19 @@ public interface HostUnderTest extends AutoCloseable {
      */
     boolean keepsStaleEntries();
 
+    /**
+     * Whether a removal ends at the first page that is not mapped. A kernel goes on behind a hole and counts what it removed; the
+     * tests then accept that more is gone.
+     */
+    default boolean stopsAtHoles() {
+        return true;
+    }
+
+    /** How many rounds of a race test are worth it, where {@code usual} is right for a device that takes microseconds. */
+    default int rounds(int usual) {
+        return usual;
+    }
+
     /** Closes the backend and what is around it. */
     @Override
     void close();

@@ -27,6 +27,7 @@ import picocli.CommandLine.Spec;
             HelpCommand.class,
             ServeCommand.class,
             DemoCommand.class,
+            DoctorCommand.class,
             GuestCommand.class,
             SpaceCommand.class,
             EndpointCommand.class,

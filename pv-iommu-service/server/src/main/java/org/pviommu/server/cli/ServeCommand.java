@@ -3,13 +3,16 @@ package org.pviommu.server.cli;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
+import org.pviommu.server.EndpointId;
 import org.pviommu.server.Logging;
 import org.pviommu.server.Plant;
 import org.pviommu.server.RunningService;
 import org.pviommu.server.config.ConfigFile;
+import org.pviommu.server.config.HostConfig;
 import org.pviommu.server.config.JournalConfig;
 import org.pviommu.server.config.ServiceSettings;
 import picocli.CommandLine.Command;
@@ -26,6 +29,7 @@ import picocli.CommandLine.Spec;
         footer = {
             "  pvi serve --run-dir /tmp/pvi",
             "  pvi serve --run-dir /tmp/pvi --http-port 8080 --config pvi.yaml",
+            "  pvi serve --run-dir /run/pvi --host iommufd --endpoint 1=0000:01:00.0",
             "",
             "Configuration keys: docs/operating.md. HTTP listens on 127.0.0.1 and DIR/api.sock only."
         })
@@ -64,6 +68,19 @@ final class ServeCommand implements Callable<Integer> {
     @Option(names = "--config", paramLabel = "FILE", description = "Guests, quotas and backend, YAML.")
     private @Nullable Path config;
 
+    @Option(
+            names = "--host",
+            paramLabel = "KIND",
+            description = "Host IOMMU: simulated (default), iommufd, vfio-type1. What this machine can do: pvi doctor.")
+    private @Nullable String host;
+
+    @Option(
+            names = "--endpoint",
+            paramLabel = "GUEST=ADDRESS",
+            description =
+                    "A device for a guest, 1=0000:01:00.0; may be repeated. With a real host its driver must be vfio-pci.")
+    private Map<Integer, String> endpoints = Map.of();
+
     @Option(names = "--plant", paramLabel = "FAULT", hidden = true, description = "For the demonstration only.")
     private @Nullable String plant;
 
@@ -84,7 +101,14 @@ final class ServeCommand implements Callable<Integer> {
     }
 
     private ServiceSettings settings() {
-        ServiceSettings settings = config == null ? ServiceSettings.defaults() : ConfigFile.read(config);
+        HostConfig.Kind kind = host();
+        ServiceSettings settings = config == null ? ServiceSettings.defaults() : ConfigFile.read(config, kind);
+        if (kind != null) {
+            settings = settings.withHost(settings.host().of(kind));
+        }
+        for (Map.Entry<Integer, String> endpoint : endpoints.entrySet()) {
+            settings = settings.withEndpoint(endpoint.getKey(), endpoint(endpoint.getValue()));
+        }
         if (httpPort != null) {
             if (httpPort < 0 || httpPort > MAX_PORT) {
                 throw CommandException.usage("--http-port=" + httpPort + " min=0 max=" + MAX_PORT);
@@ -93,6 +117,22 @@ final class ServeCommand implements Callable<Integer> {
         }
         settings = settings.withJournal(journal(settings.journal()));
         return ring == null ? settings : settings.withRing(ring);
+    }
+
+    private HostConfig.@Nullable Kind host() {
+        try {
+            return host == null ? null : HostConfig.Kind.of(host);
+        } catch (IllegalArgumentException unknown) {
+            throw CommandException.usage("--" + unknown.getMessage());
+        }
+    }
+
+    private static int endpoint(String address) {
+        try {
+            return EndpointId.parse(address);
+        } catch (IllegalArgumentException wrong) {
+            throw CommandException.usage("--" + wrong.getMessage());
+        }
     }
 
     private JournalConfig journal(JournalConfig configured) {

@@ -49,8 +49,13 @@ public final class ConfigFile {
      * @throws ConfigException naming the first key or value that is wrong
      */
     public static ServiceSettings read(Path file) {
+        return read(file, null);
+    }
+
+    /** The same with the host that the command line has chosen, if it has. */
+    public static ServiceSettings read(Path file, HostConfig.@Nullable Kind chosen) {
         try {
-            return parse(Files.readString(file));
+            return parse(Files.readString(file), chosen);
         } catch (IOException unreadable) {
             throw new ConfigException("config=" + file + " cannot be read: " + unreadable, unreadable);
         }
@@ -58,17 +63,15 @@ public final class ConfigFile {
 
     /** Like {@link #read}, for text that is already there. */
     public static ServiceSettings parse(String yaml) {
+        return parse(yaml, null);
+    }
+
+    private static ServiceSettings parse(String yaml, HostConfig.@Nullable Kind chosen) {
         ConfigNode root = ConfigNode.of("", load(yaml));
         int port = (int) root.number("http-port", 0, 0, MAX_PORT);
         @Nullable String ring = root.text("ring");
         RingPeers peers = root.has("ring-peers") ? peers(root.section("ring-peers")) : null;
-        ConfigNode backend = root.section("backend");
-        ConfigNode simulated = backend.section("simulated");
-        backend.refuseOthers();
-        long lastBfn = simulated.number("last-bfn", ServiceSettings.DEFAULT_LAST_BFN, 0, HostCapabilities.MAX_LAST_BFN);
-        boolean cuts = simulated.flag("cuts-mappings", true);
-        simulated.refuseOthers();
-
+        HostConfig host = host(root.section("backend"), chosen);
         JournalConfig journal = journal(root.section("journal"));
 
         ConfigNode guests = root.section("guests");
@@ -76,10 +79,34 @@ public final class ConfigFile {
         GuestPolicy policy = policy(defaults, GuestPolicy.permissive());
         Set<Integer> accepts = guestIds(defaults, ACCEPTS, Set.of());
         defaults.refuseOthers();
-        Map<Integer, GuestSettings> named = named(guests, policy, accepts);
+        Map<Integer, GuestSettings> named = named(guests, host, policy, accepts);
         root.refuseOthers();
         return new ServiceSettings(
-                port, ring == null ? null : Path.of(ring), peers, lastBfn, cuts, journal, policy, accepts, named);
+                port, ring == null ? null : Path.of(ring), peers, host, journal, policy, accepts, named);
+    }
+
+    private static HostConfig host(ConfigNode backend, HostConfig.@Nullable Kind chosen) {
+        ConfigNode simulated = backend.section("simulated");
+        long lastBfn = simulated.number("last-bfn", HostConfig.DEFAULT_LAST_BFN, 0, HostCapabilities.MAX_LAST_BFN);
+        boolean cuts = simulated.flag("cuts-mappings", true);
+        simulated.refuseOthers();
+        ConfigNode type1 = backend.section("vfio-type1");
+        boolean remaps = type1.flag("remap", false);
+        type1.refuseOthers();
+        HostConfig.Kind kind = chosen == null ? kindOfHost(backend) : chosen;
+        backend.has("host");
+        backend.refuseOthers();
+        return new HostConfig(kind, lastBfn, cuts, remaps);
+    }
+
+    private static HostConfig.Kind kindOfHost(ConfigNode backend) {
+        String text = backend.text("host");
+        try {
+            return text == null ? HostConfig.Kind.SIMULATED : HostConfig.Kind.of(text);
+        } catch (IllegalArgumentException unknown) {
+            throw new ConfigException(
+                    backend.path("host") + "=" + Text.quote(text) + " known: " + HostConfig.Kind.known(), unknown);
+        }
     }
 
     private static JournalConfig journal(ConfigNode node) {
@@ -130,13 +157,14 @@ public final class ConfigFile {
         return String.valueOf(malformed.getMessage()).replaceAll("\\s+", " ");
     }
 
-    private static Map<Integer, GuestSettings> named(ConfigNode guests, GuestPolicy policy, Set<Integer> accepts) {
+    private static Map<Integer, GuestSettings> named(
+            ConfigNode guests, HostConfig host, GuestPolicy policy, Set<Integer> accepts) {
         Map<Integer, GuestSettings> named = new HashMap<>();
         Set<Integer> taken = new HashSet<>();
         for (String key : guests.keys()) {
             if (!key.equals(DEFAULT)) {
                 int id = guestId(guests.path(key), key);
-                named.put(id, guest(id, guests.section(key), policy, accepts, taken));
+                named.put(id, guest(id, guests.section(key), host, policy, accepts, taken));
             }
         }
         return named;
@@ -154,11 +182,18 @@ public final class ConfigFile {
     }
 
     private static GuestSettings guest(
-            int id, ConfigNode node, GuestPolicy defaults, Set<Integer> defaultAccepts, Set<Integer> taken) {
+            int id,
+            ConfigNode node,
+            HostConfig host,
+            GuestPolicy defaults,
+            Set<Integer> defaultAccepts,
+            Set<Integer> taken) {
         GuestPolicy policy = policy(node, defaults);
         List<EndpointDescriptor> endpoints;
         if (node.has("endpoints")) {
-            endpoints = endpoints(id, node, taken);
+            endpoints = endpoints(id, node, host, taken);
+        } else if (host.isKernel()) {
+            endpoints = List.of(); // a real device is nobody's before the operator says so
         } else if (id <= EndpointId.MAX_GUEST_WITH_DEFAULT) {
             endpoints = ServiceSettings.defaultEndpoints(id);
         } else {
@@ -232,13 +267,14 @@ public final class ConfigFile {
         }
     }
 
-    private static List<EndpointDescriptor> endpoints(int guestId, ConfigNode guest, Set<Integer> taken) {
+    private static List<EndpointDescriptor> endpoints(
+            int guestId, ConfigNode guest, HostConfig host, Set<Integer> taken) {
         List<EndpointDescriptor> endpoints = new ArrayList<>();
         List<?> elements = guest.list("endpoints");
         for (int i = 0; i < elements.size(); i++) {
             ConfigNode node = ConfigNode.of(guest.path("endpoints[" + i + "]"), elements.get(i));
             int id = endpointId(node);
-            if (EndpointId.isDefaultOfAnother(id, guestId)) {
+            if (!host.isKernel() && EndpointId.isDefaultOfAnother(id, guestId)) {
                 throw new ConfigException(node.path("id") + "=" + EndpointId.format(id)
                         + " is the default endpoint of guest " + (id >>> 16) + "; choose another device number");
             }

@@ -1,13 +1,14 @@
 package org.pviommu.server.config;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.pviommu.engine.EndpointDescriptor;
 import org.pviommu.engine.GuestPolicy;
-import org.pviommu.engine.HostCapabilities;
 import org.pviommu.server.EndpointId;
 
 /**
@@ -16,8 +17,7 @@ import org.pviommu.server.EndpointId;
  * @param httpPort port of the HTTP listener on 127.0.0.1; 0 for any free one
  * @param ring where guests connect; null for {@code ring.sock} in the run directory
  * @param ringPeers who may connect there; null for this process's own user and root
- * @param lastBfn aperture of the simulated host IOMMU: bus frames {@code [0, lastBfn]}
- * @param cutsMappings whether it lets a page be taken out of a larger mapping
+ * @param host the host IOMMU
  * @param journal what is recorded
  * @param defaultPolicy for guests that are not named
  * @param defaultAcceptsGrantsFrom for guests that are not named: whose grants they accept
@@ -27,23 +27,16 @@ public record ServiceSettings(
         int httpPort,
         @Nullable Path ring,
         @Nullable RingPeers ringPeers,
-        long lastBfn,
-        boolean cutsMappings,
+        HostConfig host,
         JournalConfig journal,
         GuestPolicy defaultPolicy,
         Set<Integer> defaultAcceptsGrantsFrom,
         Map<Integer, GuestSettings> guests) {
 
-    /** 39-bit bus addresses, the smallest aperture of VT-d hardware in use: a driver that fits here fits everywhere. */
-    public static final long DEFAULT_LAST_BFN = (1L << 27) - 1;
-
     /** Copies set and map. */
     public ServiceSettings {
         defaultAcceptsGrantsFrom = Set.copyOf(defaultAcceptsGrantsFrom);
         guests = Map.copyOf(guests);
-        if (lastBfn > HostCapabilities.MAX_LAST_BFN) {
-            throw new IllegalArgumentException("lastBfn=" + lastBfn + " max=" + HostCapabilities.MAX_LAST_BFN);
-        }
     }
 
     /** Without a file: every guest may do everything within the default limits and has one simulated endpoint. */
@@ -52,8 +45,7 @@ public record ServiceSettings(
                 0,
                 null,
                 null,
-                DEFAULT_LAST_BFN,
-                true,
+                HostConfig.simulated(HostConfig.DEFAULT_LAST_BFN, true),
                 JournalConfig.defaults(),
                 GuestPolicy.permissive(),
                 Set.of(),
@@ -69,7 +61,21 @@ public record ServiceSettings(
         GuestSettings named = guests.get(guestId);
         return named != null
                 ? named
-                : new GuestSettings(defaultPolicy, defaultEndpoints(guestId), defaultAcceptsGrantsFrom);
+                : new GuestSettings(defaultPolicy, endpointsOfUnnamed(guestId), defaultAcceptsGrantsFrom);
+    }
+
+    /** A real device is nobody's before the operator says so. */
+    private List<EndpointDescriptor> endpointsOfUnnamed(int guestId) {
+        return host.isKernel() ? List.of() : defaultEndpoints(guestId);
+    }
+
+    /** Endpoints of all named guests: the devices of a real host. */
+    public List<Integer> endpointIds() {
+        return guests.values().stream()
+                .flatMap(guest -> guest.endpoints().stream())
+                .map(EndpointDescriptor::endpointId)
+                .sorted(Integer::compareUnsigned)
+                .toList();
     }
 
     /** Whether frames of {@code ownerId} may appear among those of {@code granteeId}, which may be any number. */
@@ -85,34 +91,42 @@ public record ServiceSettings(
     /** The same settings on another port. */
     public ServiceSettings withHttpPort(int port) {
         return new ServiceSettings(
-                port, ring, ringPeers, lastBfn, cutsMappings, journal, defaultPolicy, defaultAcceptsGrantsFrom, guests);
+                port, ring, ringPeers, host, journal, defaultPolicy, defaultAcceptsGrantsFrom, guests);
     }
 
     /** The same settings with the ring elsewhere. */
     public ServiceSettings withRing(Path path) {
         return new ServiceSettings(
-                httpPort,
-                path,
-                ringPeers,
-                lastBfn,
-                cutsMappings,
-                journal,
-                defaultPolicy,
-                defaultAcceptsGrantsFrom,
-                guests);
+                httpPort, path, ringPeers, host, journal, defaultPolicy, defaultAcceptsGrantsFrom, guests);
     }
 
     /** The same settings with another journal. */
     public ServiceSettings withJournal(JournalConfig config) {
         return new ServiceSettings(
-                httpPort,
-                ring,
-                ringPeers,
-                lastBfn,
-                cutsMappings,
-                config,
-                defaultPolicy,
-                defaultAcceptsGrantsFrom,
-                guests);
+                httpPort, ring, ringPeers, host, config, defaultPolicy, defaultAcceptsGrantsFrom, guests);
+    }
+
+    /** The same settings on another host IOMMU. */
+    public ServiceSettings withHost(HostConfig config) {
+        return new ServiceSettings(
+                httpPort, ring, ringPeers, config, journal, defaultPolicy, defaultAcceptsGrantsFrom, guests);
+    }
+
+    /**
+     * The same settings with one endpoint more for a guest.
+     *
+     * @throws ConfigException when a guest has it already
+     */
+    public ServiceSettings withEndpoint(int guestId, int endpointId) {
+        if (endpointIds().contains(endpointId)) {
+            throw new ConfigException("endpoint=" + EndpointId.format(endpointId) + " is configured twice");
+        }
+        GuestSettings before = guest(guestId);
+        List<EndpointDescriptor> endpoints = new ArrayList<>(before.endpoints());
+        endpoints.add(new EndpointDescriptor(endpointId, List.of()));
+        Map<Integer, GuestSettings> more = new HashMap<>(guests);
+        more.put(guestId, new GuestSettings(before.policy(), endpoints, before.acceptsGrantsFrom()));
+        return new ServiceSettings(
+                httpPort, ring, ringPeers, host, journal, defaultPolicy, defaultAcceptsGrantsFrom, more);
     }
 }

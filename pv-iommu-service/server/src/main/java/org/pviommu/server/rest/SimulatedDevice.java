@@ -28,6 +28,10 @@ final class SimulatedDevice {
     }
 
     DmaResult perform(int endpoint, DmaRequest request) {
+        if (!service.isSimulated()) {
+            throw Refusal.unprocessable("endpoint=" + EndpointId.format(endpoint)
+                    + " is a real device, which does DMA by itself; only simulated ones can be told to");
+        }
         String op = request.op();
         return switch (op) {
             case "read" -> read(endpoint, request);

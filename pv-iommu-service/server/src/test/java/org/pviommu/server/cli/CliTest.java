@@ -151,6 +151,10 @@ class CliTest {
                 "serve --http-port x",
                 "serve --http-port 65536",
                 "serve --plant nonsense",
+                "serve --host nonsense",
+                "serve --endpoint 1=nonsense",
+                "serve --endpoint one=0000:01:00.0",
+                "doctor nonsense",
                 "demo --break nothing"
             })
     void shouldExitWith2OnMisuse(String line) {
@@ -172,6 +176,28 @@ class CliTest {
 
         assertEquals(ExitCode.USAGE, result.code());
         assertTrue(result.err().startsWith("pvi: unknown key guests.1.enabeld=true"), result.err());
+    }
+
+    @Test
+    @Timeout(60) // a service that starts after all would run until it is told to stop
+    void shouldSayInOneLineWhatTheHostLacks() {
+        Result result = run(
+                with(words("serve --no-journal --host iommufd --endpoint 1=ffff:ff:1f.7"), temporary.resolve("run")));
+
+        assertEquals(ExitCode.REFUSED, result.code());
+        assertEquals(1, result.err().lines().count(), result.err());
+        assertTrue(result.err().startsWith("pvi: host=iommufd: "), result.err());
+    }
+
+    @Test
+    void shouldInspectTheHostWithoutAService() {
+        Result machine = run(List.of("doctor"));
+        assertEquals(ExitCode.DONE, machine.code());
+        assertTrue(machine.out().contains("verdict"), machine.out());
+
+        Result device = run(List.of("doctor", "ffff:ff:1f.7"));
+        assertEquals(ExitCode.REFUSED, device.code());
+        assertTrue(device.out().contains("there is no PCI device ffff:ff:1f.7"), device.out());
     }
 
     @Test
@@ -233,6 +259,7 @@ class CliTest {
                 "dma write --help",
                 "grant give --help",
                 "grant revoke --help",
+                "doctor --help",
                 "help lookup"
             })
     void shouldHelp(String line) {

@@ -49,8 +49,8 @@ class ConfigFileTest {
         assertEquals(8080, settings.httpPort());
         assertEquals(Path.of("/run/pvi/guests.sock"), settings.ring());
         assertEquals(new RingPeers(Set.of(0, 1000), Set.of(7)), settings.ringPeers());
-        assertEquals(0xfffff, settings.lastBfn());
-        assertFalse(settings.cutsMappings());
+        assertEquals(0xfffff, settings.host().lastBfn());
+        assertFalse(settings.host().cutsMappings());
         GuestSettings guest = settings.guest(3);
         assertEquals(
                 new GuestPolicy(
@@ -104,6 +104,23 @@ class ConfigFileTest {
         assertNull(ConfigFile.parse("").ring());
     }
 
+    /** A real device is nobody's before the operator says so, and its address says nothing about a guest. */
+    @Test
+    void shouldGiveNoDevicesOfARealHostUnasked() {
+        ServiceSettings settings = ConfigFile.parse("""
+                backend: {host: vfio-type1, vfio-type1: {remap: true}}
+                guests: {70000: {}, 5: {endpoints: [{id: 0000:00:01.0}]}}
+                """);
+
+        assertEquals(
+                new HostConfig(HostConfig.Kind.VFIO_TYPE1, HostConfig.DEFAULT_LAST_BFN, true, true), settings.host());
+        assertEquals(List.of(), settings.guest(1).endpoints());
+        assertEquals(List.of(), settings.guest(70_000).endpoints());
+        assertEquals(List.of(8), settings.endpointIds());
+        assertEquals(List.of(8, 0x100), settings.withEndpoint(6, 0x100).endpointIds());
+        assertThrows(ConfigException.class, () -> settings.withEndpoint(6, 8));
+    }
+
     /** YAML on its own reads 0000:00:02.0 as a number in base 60 and no as false. */
     @Test
     void shouldNotGuessTypes() {
@@ -119,6 +136,8 @@ class ConfigFileTest {
             value = {
                 "http-prot: 1 | unknown key http-prot=1",
                 "backend: {iommufd: {}} | unknown key backend.iommufd={}",
+                "backend: {host: kvm} | backend.host=kvm known: simulated, iommufd, vfio-type1",
+                "backend: {vfio-type1: {remap: maybe}} | backend.vfio-type1.remap=maybe is neither true nor false",
                 "backend: {simulated: {last_bfn: 1}} | unknown key backend.simulated.last_bfn=1",
                 "guests: {1: {enabeld: true}} | unknown key guests.1.enabeld=true",
                 "guests: {1: {quotas: {max-maped: 1}}} | unknown key guests.1.quotas.max-maped=1",

@@ -37,6 +37,7 @@ import org.pviommu.server.IommuService;
 import org.pviommu.server.Plant;
 import org.pviommu.server.StartException;
 import org.pviommu.server.config.GuestSettings;
+import org.pviommu.server.config.HostConfig;
 import org.pviommu.server.config.ServiceSettings;
 
 /** Guests that come back after the service was stopped and started, over the whole way from the socket to the device. */
@@ -48,7 +49,7 @@ class ResumeTest {
     private static final int PAGES = 64;
     private static final long BFN = 0x500;
     private static final long GRANTED_MFN = 0x9000;
-    private static final long LAST_BFN = ServiceSettings.DEFAULT_LAST_BFN;
+    private static final long LAST_BFN = HostConfig.DEFAULT_LAST_BFN;
 
     @TempDir
     private Path directory;
@@ -81,7 +82,14 @@ class ResumeTest {
                             Set.of(OWNER)));
         }
         ServiceSettings settings = new ServiceSettings(
-                0, null, null, lastBfn, true, defaults.journal(), GuestPolicy.permissive(), Set.of(), named);
+                0,
+                null,
+                null,
+                HostConfig.simulated(lastBfn, true),
+                defaults.journal(),
+                GuestPolicy.permissive(),
+                Set.of(),
+                named);
         return IommuService.start(settings, ring(), directory.resolve("journal"), Plant.NONE);
     }
 
@@ -292,8 +300,7 @@ class ResumeTest {
                             0,
                             null,
                             null,
-                            LAST_BFN,
-                            true,
+                            HostConfig.simulated(LAST_BFN, true),
                             defaults.journal(),
                             GuestPolicy.permissive(),
                             Set.of(),

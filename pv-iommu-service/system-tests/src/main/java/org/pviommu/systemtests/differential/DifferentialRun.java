@@ -1,7 +1,10 @@
 package org.pviommu.systemtests.differential;
 
 import java.io.PrintStream;
+import java.util.List;
 import java.util.Random;
+import org.jspecify.annotations.Nullable;
+import org.pviommu.engine.HostIommu;
 
 /**
  * Runs random steps in random worlds until enough operations were compared; the first difference ends it with everything
@@ -18,6 +21,8 @@ public final class DifferentialRun {
     private final long seed;
     private final long operations;
     private final Coverage coverage = new Coverage();
+    private final @Nullable HostIommu kernel;
+    private final List<Integer> devices;
     private long done;
 
     /**
@@ -27,8 +32,20 @@ public final class DifferentialRun {
      * @param operations how many operations to compare at least
      */
     public DifferentialRun(long seed, long operations) {
+        this(seed, operations, null, List.of());
+    }
+
+    /**
+     * Prepares a run in which a host beside the simulated one has to answer as it does.
+     *
+     * @param kernel the other host, which stays the caller's
+     * @param devices its endpoints, which stand for endpoints of guests
+     */
+    public DifferentialRun(long seed, long operations, @Nullable HostIommu kernel, List<Integer> devices) {
         this.seed = seed;
         this.operations = operations;
+        this.kernel = kernel;
+        this.devices = List.copyOf(devices);
     }
 
     /**
@@ -59,8 +76,9 @@ public final class DifferentialRun {
 
     private void runWorld(long worldSeed) {
         Random random = new Random(worldSeed);
-        WorldShape shape = RandomShapes.world(random);
-        try (World world = new World(shape, random.nextLong(), coverage)) {
+        WorldShape drawn = RandomShapes.world(random);
+        WorldShape shape = kernel == null ? drawn : drawn.withCuts(cuts(kernel));
+        try (World world = new World(shape, random.nextLong(), coverage, this::mirrored)) {
             RandomSteps steps = new RandomSteps(world, shape, random);
             for (int i = 0; i < STEPS_PER_WORLD; i++) {
                 if (i % STEPS_BETWEEN_MOODS == 0) {
@@ -69,6 +87,14 @@ public final class DifferentialRun {
                 done += steps.next();
             }
         }
+    }
+
+    private HostIommu mirrored(HostIommu simulated) {
+        return kernel == null ? simulated : new MirroredIommu(simulated, kernel, devices);
+    }
+
+    private static boolean cuts(HostIommu host) {
+        return host.capabilities().cutsMappings();
     }
 
     /** Most of the time the host behaves; bugs that need a healthy host would otherwise drown. */

@@ -2,6 +2,7 @@ package org.pviommu.systemtests.differential;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.pviommu.engine.EndpointDescriptor;
 import org.pviommu.engine.GuestMemory;
 import org.pviommu.engine.HostAddressSpace;
 import org.pviommu.engine.HostCapabilities;
@@ -49,6 +50,11 @@ final class ObservedHost implements HostIommu {
     @Override
     public HostCapabilities capabilities() {
         return host.capabilities();
+    }
+
+    @Override
+    public EndpointDescriptor describe(EndpointDescriptor configured) {
+        return host.describe(configured);
     }
 
     @Override

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.pviommu.abi.IommuOp;
 import org.pviommu.engine.BatchLog;
@@ -17,6 +18,7 @@ import org.pviommu.engine.Engine;
 import org.pviommu.engine.EngineException;
 import org.pviommu.engine.FrameRange;
 import org.pviommu.engine.Guest;
+import org.pviommu.engine.HostIommu;
 import org.pviommu.engine.IotlbGather;
 import org.pviommu.engine.SliceRecord;
 import org.pviommu.host.FaultInjectingIommu;
@@ -53,12 +55,18 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
     private boolean roomForRemovals = true;
     private @Nullable CallRunner running;
 
+    /** On the simulated host alone. */
     World(WorldShape shape, long seed, Coverage coverage) {
+        this(shape, seed, coverage, simulated -> simulated);
+    }
+
+    /** On what {@code hosts} makes of the simulated host, which is the one that is looked into. */
+    World(WorldShape shape, long seed, Coverage coverage, UnaryOperator<HostIommu> hosts) {
         this.shape = shape;
         this.random = new Random(seed);
         this.coverage = coverage;
         this.simulated = new SimulatedIommu(new SimulatedIommu.Settings(shape.lastBfn(), shape.cutsMappings()));
-        this.faults = new FaultInjectingIommu(simulated, seed);
+        this.faults = new FaultInjectingIommu(hosts.apply(simulated), seed);
         this.host = new ObservedHost(faults, this);
         journal.started(host.capabilities());
         this.engine = new Engine(host, log());
@@ -116,6 +124,16 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
         for (int i = 1; i <= attempts; i++) {
             faults.failNth(HostCall.Kind.FLUSH, i, 5);
         }
+    }
+
+    /** The {@code nth} call of any kind, counted from now, fails. */
+    void failNthCall(long nth, int errno) {
+        faults.failNthCall(nth, errno);
+    }
+
+    /** How many calls were tampered with. */
+    long injections() {
+        return faults.injections();
     }
 
     // Steps. Each compares everything.
