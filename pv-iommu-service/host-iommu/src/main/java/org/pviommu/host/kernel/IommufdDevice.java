@@ -118,15 +118,30 @@ final class IommufdDevice implements AutoCloseable {
             result = calls.zeroOrError(
                     calls.ask(node, LinuxIommu.VFIO_DEVICE_DETACH_IOMMUFD_PT(), request, calls.attachments));
         }
-        if (result != 0 && !lent) {
-            gone = true;
-            node.close();
+        if (result != 0 && release()) {
             result = 0;
         }
         if (result == 0) {
             user = null;
         }
         return result;
+    }
+
+    Kernel.Node node() {
+        return node;
+    }
+
+    /**
+     * The kernel wants the device back: its file is closed, and with that it is blocked. Its address space goes on without it.
+     *
+     * @return false when somebody else has it open, and has to close it first
+     */
+    boolean release() {
+        if (!gone && !lent) {
+            gone = true;
+            node.close();
+        }
+        return gone;
     }
 
     DeviceFile lend() {

@@ -1,5 +1,7 @@
 package org.pviommu.host.kernel;
 
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -21,6 +23,7 @@ import org.pviommu.natives.Errno;
  * <p>Threads: any. Attaching, detaching and the list of address spaces are under one lock; mapping is not.
  */
 public final class IommufdIommu implements KernelIommu {
+    private static final Logger LOG = System.getLogger(IommufdIommu.class.getName());
     /** 4 KiB; larger pages are the kernel's own business, and off where pages are cut out. */
     private static final long PAGE_SIZE_MASK = 1L << 12;
 
@@ -30,6 +33,7 @@ public final class IommufdIommu implements KernelIommu {
     private final Map<Integer, IommufdDevice> devices = new LinkedHashMap<>();
     private final Set<IommufdSpace> spaces = new HashSet<>();
     private final IommufdProbe.Found found;
+    private final ReleaseRequests releases = new ReleaseRequests(this::release);
     private boolean closed;
 
     private IommufdIommu(Kernel kernel, KernelPaths paths, List<Integer> endpoints) {
@@ -41,6 +45,7 @@ public final class IommufdIommu implements KernelIommu {
             }
             devices.values().forEach(this::findAllowed);
             // With counters of its own, so that what it tries does not show in the statistics.
+            devices.forEach((endpoint, device) -> releases.watch(endpoint, device.node(), calls));
             found = IommufdProbe.run(new Iommufd(iommufd.node(), new KernelCalls()), lastBfn());
         } catch (RuntimeException failed) {
             close();
@@ -59,7 +64,9 @@ public final class IommufdIommu implements KernelIommu {
     }
 
     static IommufdIommu open(Kernel kernel, KernelPaths paths, List<Integer> endpoints) {
-        return new IommufdIommu(kernel, paths, endpoints);
+        IommufdIommu iommu = new IommufdIommu(kernel, paths, endpoints);
+        iommu.releases.start();
+        return iommu;
     }
 
     private IommufdDevice open(Kernel kernel, KernelPaths paths, int endpoint) {
@@ -73,6 +80,20 @@ public final class IommufdIommu implements KernelIommu {
         }
         Path node = paths.vfio().resolve("devices").resolve(device.node());
         return IommufdDevice.bind(device, KernelPaths.open(kernel, node), iommufd);
+    }
+
+    /** In the thread that hears the kernel. */
+    private void release(int endpoint) {
+        boolean released;
+        synchronized (this) {
+            IommufdDevice device = devices.get(endpoint);
+            released = device != null && device.release();
+        }
+        LOG.log(
+                Level.WARNING,
+                "the kernel wants device {0} back: {1}",
+                PciAddress.of(endpoint),
+                released ? "released, its guest goes on without it" : "whoever drives it has to close it");
     }
 
     /** The ranges of a device show in an address space that it is attached to. */
@@ -177,13 +198,18 @@ public final class IommufdIommu implements KernelIommu {
 
     /** Lets go of devices first, so that they are blocked, then of all address spaces. Idempotent. */
     @Override
-    public synchronized void close() {
-        if (closed) {
-            return;
+    public void close() {
+        synchronized (this) {
+            if (closed) {
+                return;
+            }
+            closed = true;
         }
-        closed = true;
-        List.copyOf(spaces).forEach(IommufdSpace::destroy);
-        devices.values().forEach(IommufdDevice::close);
-        iommufd.close();
+        releases.close(); // without the lock, for which its thread may be waiting
+        synchronized (this) {
+            List.copyOf(spaces).forEach(IommufdSpace::destroy);
+            devices.values().forEach(IommufdDevice::close);
+            iommufd.close();
+        }
     }
 }

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -23,6 +24,7 @@ import org.pviommu.engine.HostIommuException;
 import org.pviommu.engine.IotlbGather;
 import org.pviommu.engine.ReservedRegion;
 import org.pviommu.natives.Errno;
+import org.pviommu.natives.EventFd;
 import org.pviommu.natives.iommu.LinuxIommu;
 
 /** Section D of the fault catalogue, as far as it needs no kernel: each answer of the kernel, at the iommufd backend. */
@@ -58,6 +60,7 @@ class CatalogueDIommufdTest {
     @AfterEach
     void close() {
         iommu.close();
+        kernel.releaseEvents.values().forEach(EventFd::close);
         assertEquals(Set.of(), kernel.open);
         assertEquals(0, kernel.plantsLeft(), "a planted answer was not asked for");
     }
@@ -224,6 +227,30 @@ class CatalogueDIommufdTest {
 
         assertEquals(-Errno.ENODEV, space.detach(ENDPOINT));
         assertEquals(0, space.detach(ENDPOINT));
+    }
+
+    /** Unplugged, or taken from its driver: the kernel asks, and waits until the file is closed. */
+    @Test
+    void D13_aDeviceThatTheKernelWantsBackIsReleasedAtOnce() throws Exception {
+        assertEquals(0, space.attach(ENDPOINT));
+        kernel.closed.clear();
+        String node = kernel.paths().vfio().resolve("devices/vfio0").toString();
+
+        requireEvent(node).signal();
+
+        assertEquals(node, kernel.closed.poll(60, TimeUnit.SECONDS));
+        assertEquals(0, map(100, 1));
+        assertEquals(0, space.detach(ENDPOINT));
+        assertEquals(-Errno.ENODEV, space.attach(ENDPOINT));
+        assertEquals(0, kernel.count(DETACH));
+    }
+
+    private EventFd requireEvent(String node) {
+        EventFd event = kernel.releaseEvents.get(node);
+        if (event == null) {
+            throw new AssertionError("the backend does not listen to " + node);
+        }
+        return event;
     }
 
     @ParameterizedTest

@@ -84,9 +84,9 @@ class HotPathAllocationTest {
         IommufdIommu iommu = IommufdIommu.open(remembering(opened, new Yes(model)), model.paths(), List.of());
         HostAddressSpace space = iommu.createAddressSpace();
         opened[0].ioctl(HURRY, 0);
+        TestMemory plain = memory.withoutFile();
 
-        assertNone(() -> space.map(100, 2, memory, 0, Access.READ_WRITE)
-                + space.map(200, 2, memory.withoutFile(), 0, Access.READ));
+        assertNone(() -> space.map(100, 2, memory, 0, Access.READ_WRITE) + space.map(200, 2, plain, 0, Access.READ));
         assertNone(() -> (int) space.unmap(100, 2) - 2);
     }
 

@@ -15,10 +15,14 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.pviommu.natives.DeviceFile;
 import org.pviommu.natives.Errno;
+import org.pviommu.natives.EventFd;
+import org.pviommu.natives.FileDescriptor;
 import org.pviommu.natives.NativeException;
 import org.pviommu.natives.iommu.LinuxIommu;
 import org.pviommu.natives.iommu.iommu_destroy;
@@ -36,6 +40,7 @@ import org.pviommu.natives.iommu.vfio_group_status;
 import org.pviommu.natives.iommu.vfio_iommu_type1_dma_map;
 import org.pviommu.natives.iommu.vfio_iommu_type1_dma_unmap;
 import org.pviommu.natives.iommu.vfio_iommu_type1_info;
+import org.pviommu.natives.iommu.vfio_irq_set;
 
 /**
  * A kernel that keeps what it is told as tables of pages, with the answers that were measured on the real one, and other answers
@@ -60,6 +65,10 @@ final class ModelKernel implements Kernel {
     final Map<String, Integer> attached = new HashMap<>();
     final List<Asked> asked = new ArrayList<>();
     final Set<String> open = new TreeSet<>();
+    final BlockingQueue<String> closed = new LinkedBlockingQueue<>();
+    /** By node: signalled when the kernel wants the device back. */
+    final Map<String, EventFd> releaseEvents = new HashMap<>();
+
     boolean cuts = true;
     boolean mapsFiles = true;
 
@@ -237,6 +246,12 @@ final class ModelKernel implements Kernel {
             } else if (request == LinuxIommu.VFIO_DEVICE_DETACH_IOMMUFD_PT()) {
                 attached.remove(name);
                 return 0;
+            } else if (request == LinuxIommu.VFIO_DEVICE_SET_IRQS()) {
+                FileDescriptor lent =
+                        FileDescriptor.adopt(argument.get(ValueLayout.JAVA_INT, vfio_irq_set.data$offset()));
+                releaseEvents.put(name, EventFd.adopt(lent.duplicate()));
+                lent.release();
+                return 0;
             } else if (request == LinuxIommu.VFIO_IOMMU_MAP_DMA()) {
                 return map(
                         space,
@@ -275,6 +290,7 @@ final class ModelKernel implements Kernel {
         @Override
         public void close() {
             open.remove(name);
+            closed.add(name);
             attached.remove(name);
             spaces.remove(space);
         }

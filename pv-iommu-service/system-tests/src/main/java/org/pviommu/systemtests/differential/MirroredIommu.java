@@ -93,12 +93,21 @@ final class MirroredIommu implements HostIommu {
                     same("map", firstBfn, pages, outcome, inSecond.map(firstBfn, pages, memory, offsetBytes, access));
         }
 
-        /** The second one is asked for what the first one removed: they differ in what they do behind a hole, and may. */
+        /**
+         * The second one is asked for what the first one removed: they differ in what they do behind a hole, and may. It may also
+         * remove less at a time, and is asked again as the engine would.
+         */
         @Override
         public long unmap(long firstBfn, long pages) {
             long outcome = inFirst.unmap(firstBfn, pages);
             long asked = outcome > 0 ? outcome : pages;
-            return same("unmap", firstBfn, asked, outcome, inSecond.unmap(firstBfn, asked));
+            long answer = inSecond.unmap(firstBfn, asked);
+            long removed = answer;
+            while (outcome > 0 && answer > 0 && removed < asked) {
+                answer = inSecond.unmap(firstBfn + removed, asked - removed);
+                removed += answer;
+            }
+            return same("unmap", firstBfn, asked, outcome, removed);
         }
 
         @Override

@@ -62,7 +62,10 @@ public final class DifferentialScenario {
         System.err.println("operations=" + run.operationsDone() + " " + kernel.statistics());
         Check.that(kernel.statistics().maps() > 0, "no map reached the kernel");
         Check.that(kernel.statistics().unmaps() > 0, "no unmap reached the kernel");
-        Check.that(kernel.statistics().attachments() > 0, "no attachment reached the kernel");
+        // type1 attaches whole groups, by calls that its statistics do not count.
+        Check.that(
+                kernel instanceof Type1Iommu || kernel.statistics().attachments() > 0,
+                "no attachment reached the kernel");
         Check.equal(0L, kernel.statistics().unknown(), "answers that no rule covers");
         Check.equal(0L, kernel.statistics().invalid(), "requests that the kernel called invalid");
     }
