@@ -28,6 +28,12 @@ public final class VhostServer implements AutoCloseable {
     private static final int EVENTS = 64;
     private static final int STOP_TIMEOUT_MS = 10_000;
     private static final int RETRY_MS = 100;
+    /**
+     * The longest sleep. The JVM delivers the error of an access to memory that was cut short (catalogue C10) with a delay; one
+     * that it still owes when the thread goes to sleep comes at the next waking, which must not be for ever away.
+     */
+    private static final int SLEEP_MS = 500;
+
     /** While polling, messages are looked for once in so many looks at the queues. */
     private static final int LOOKS_PER_POLL = 64;
 
@@ -202,7 +208,7 @@ public final class VhostServer implements AutoCloseable {
                 pollQueues();
                 // Once more: the last message may have opened a queue in which a request waits whose kick is spent.
                 if (!serveQueues() && !enableNotifications()) {
-                    await(channel.midMessage() ? settings.messageTimeoutMs() : -1);
+                    await(channel.midMessage() ? Math.min(settings.messageTimeoutMs(), SLEEP_MS) : SLEEP_MS);
                 }
                 requireMessageInTime();
             }
