@@ -21,11 +21,16 @@ final class SocketCalls {
 
     private SocketCalls() {}
 
-    /** A non-blocking Unix socket of packets, closed on exec. */
-    static int socket() {
+    /** SOCK_STREAM of x86 and of most architectures; the test of a real connection would not work with another number. */
+    static final int STREAM = 1;
+
+    static final int PACKETS = LibC.SOCK_SEQPACKET();
+
+    /** A non-blocking Unix socket of packets or of a stream of bytes, closed on exec. */
+    static int socket(int kind) {
         MemorySegment errno = Downcalls.captured();
         try {
-            int type = LibC.SOCK_SEQPACKET() | NON_BLOCKING;
+            int type = kind | NON_BLOCKING;
             return Downcalls.result((int) SOCKET.invokeExact(errno, LibC.AF_UNIX(), type, 0), errno);
         } catch (Throwable thrown) {
             throw Downcalls.thrown(thrown);

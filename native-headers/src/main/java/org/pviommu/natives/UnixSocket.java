@@ -20,6 +20,9 @@ import org.pviommu.natives.libc.ucred;
 /**
  * A Unix socket that carries packets with descriptors (SOCK_SEQPACKET), and never waits except where a method says so.
  *
+ * <p>Made by the methods with Stream in their name it is a stream of bytes (SOCK_STREAM), as vhost-user wants it: {@link #receive}
+ * then gives what has arrived so far, and the descriptors that were sent with its first byte.
+ *
  * <p>Threads: any. Packets of several senders do not mix; which of several receivers gets a packet is open.
  */
 public final class UnixSocket implements AutoCloseable {
@@ -57,10 +60,19 @@ public final class UnixSocket implements AutoCloseable {
      * @throws NativeException EADDRINUSE when somebody listens there; what bind(2) reports otherwise
      */
     public static UnixSocket listen(Path path, int backlog) {
+        return listen(SocketCalls.PACKETS, path, backlog);
+    }
+
+    /** As {@link #listen}, for connections that are streams of bytes. */
+    public static UnixSocket listenStream(Path path, int backlog) {
+        return listen(SocketCalls.STREAM, path, backlog);
+    }
+
+    private static UnixSocket listen(int kind, Path path, int backlog) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment address = address(path, arena);
-            removeStale(path, address);
-            return open(number -> {
+            removeStale(kind, path, address);
+            return open(kind, number -> {
                 check(SocketCalls.bind(number, address), "bind path=" + path);
                 check(SocketCalls.listen(number, backlog), "listen path=" + path + " backlog=" + backlog);
             });
@@ -74,9 +86,37 @@ public final class UnixSocket implements AutoCloseable {
      *     accepted
      */
     public static UnixSocket connect(Path path) {
+        return connect(SocketCalls.PACKETS, path);
+    }
+
+    /** As {@link #connect}, to a socket whose connections are streams of bytes. */
+    public static UnixSocket connectStream(Path path) {
+        return connect(SocketCalls.STREAM, path);
+    }
+
+    /**
+     * Takes over a connected socket that came from elsewhere and makes it non-blocking. It belongs to the result from here on,
+     * and is closed also when this fails.
+     *
+     * @throws IllegalArgumentException when it is no socket
+     */
+    public static UnixSocket adopt(FileDescriptor fd) {
+        try {
+            if (fd.kind() != FileKind.SOCKET) {
+                throw new IllegalArgumentException(fd + " kind=" + fd.kind() + " expected=" + FileKind.SOCKET);
+            }
+            fd.setNonBlocking();
+            return new UnixSocket(fd);
+        } catch (RuntimeException | Error refused) {
+            fd.close();
+            throw refused;
+        }
+    }
+
+    private static UnixSocket connect(int kind, Path path) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment address = address(path, arena);
-            return open(number -> check(SocketCalls.connect(number, address), "connect path=" + path));
+            return open(kind, number -> check(SocketCalls.connect(number, address), "connect path=" + path));
         }
     }
 
@@ -152,7 +192,7 @@ public final class UnixSocket implements AutoCloseable {
      *
      * @param packet at least one byte
      * @param fds descriptors to send along, at most 253; they stay the caller's
-     * @throws NativeException EAGAIN when the other side is not keeping up, EPIPE or ECONNRESET when it is gone, EMSGSIZE when the
+     * @throws NativeException EAGAIN when the other side is not keeping up (a stream then may have lost its framing), EPIPE or ECONNRESET when it is gone, EMSGSIZE when the
      *     packet is longer than the send buffer
      */
     public void send(MemorySegment packet, List<FileDescriptor> fds) {
@@ -232,8 +272,12 @@ public final class UnixSocket implements AutoCloseable {
         try {
             long sent = check(SocketCalls.send(number, message.header()), "sendmsg " + fd);
             if (sent != message.payload().byteSize()) {
-                throw new IllegalStateException("sent=" + sent + " lengthBytes="
-                        + message.payload().byteSize() + " but packets are sent whole");
+                // Packets are sent whole; of a stream that the other side does not read, a part went out and it is of
+                // no use.
+                throw new NativeException(
+                        "sendmsg " + fd + " sent=" + sent + " lengthBytes="
+                                + message.payload().byteSize(),
+                        Errno.EAGAIN);
             }
         } finally {
             fd.exit();
@@ -254,8 +298,8 @@ public final class UnixSocket implements AutoCloseable {
         void apply(int number);
     }
 
-    private static UnixSocket open(Setup setup) {
-        FileDescriptor fd = FileDescriptor.adopt(check(SocketCalls.socket(), "socket"));
+    private static UnixSocket open(int kind, Setup setup) {
+        FileDescriptor fd = FileDescriptor.adopt(check(SocketCalls.socket(kind), "socket"));
         try {
             setup.apply(fd.value());
             return new UnixSocket(fd);
@@ -265,13 +309,13 @@ public final class UnixSocket implements AutoCloseable {
         }
     }
 
-    private static void removeStale(Path path, MemorySegment address) {
+    private static void removeStale(int kind, Path path, MemorySegment address) {
         try {
             Object mode = Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS);
             if (((int) mode & LibC.S_IFMT()) != LibC.S_IFSOCK()) {
                 throw new IllegalArgumentException("path=" + path + " exists and is not a socket");
             }
-            if (isListening(address)) {
+            if (isListening(kind, address)) {
                 throw new NativeException("listen path=" + path, Errno.EADDRINUSE);
             }
             Files.delete(path);
@@ -283,8 +327,8 @@ public final class UnixSocket implements AutoCloseable {
     }
 
     /** Only a refused connection proves that nobody listens; whatever else the kernel says, somebody may. */
-    private static boolean isListening(MemorySegment address) {
-        try (FileDescriptor probe = FileDescriptor.adopt(check(SocketCalls.socket(), "socket"))) {
+    private static boolean isListening(int kind, MemorySegment address) {
+        try (FileDescriptor probe = FileDescriptor.adopt(check(SocketCalls.socket(kind), "socket"))) {
             return SocketCalls.connect(probe.value(), address) != -Errno.ECONNREFUSED;
         }
     }

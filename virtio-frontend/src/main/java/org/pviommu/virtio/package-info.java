@@ -1,8 +1,8 @@
 /**
- * Virtqueues, the virtio-iommu device, the hypercall device and vhost-user.
+ * Virtqueues, the virtio-iommu device, and vhost-user, each in a package of its own.
  *
  * <p>Floor 2: may call the engine, the hypercall ABI and the native headers; knows neither the host backends nor the
- * journal. Nothing is served yet: this room gets its first class with virtio-iommu.
+ * journal.
  */
 @NullMarked
 package org.pviommu.virtio;

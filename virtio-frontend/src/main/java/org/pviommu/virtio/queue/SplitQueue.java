@@ -1,0 +1,235 @@
+package org.pviommu.virtio.queue;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.VarHandle;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The device's side of one split virtqueue: takes requests in order, gives answers back, and keeps notifications few.
+ *
+ * <p>Usage: {@link #next} until it says EMPTY, {@link #complete} for each, then one {@link #publish}. Before sleeping, {@link
+ * #enableNotifications}; while looking again and again, {@link #suppressNotifications}.
+ *
+ * <p>A ring that shows impossible indices is broken for good: every later call does nothing (catalogue B03, B04).
+ */
+public final class SplitQueue {
+    /** The largest queue of the specification. */
+    public static final int MAX_SIZE = 32768;
+
+    private static final int NO_NOTIFY = 1;
+    private static final int NO_INTERRUPT = 1;
+    private static final int INDEX_MASK = 0xffff;
+
+    /** What {@link #next} found. */
+    public enum Next {
+        /** Nothing waits. */
+        EMPTY,
+        /** A request is in the chain. */
+        REQUEST,
+        /** The ring cannot be trusted; see {@link #breakage}. */
+        BROKEN
+    }
+
+    private final SplitRing ring;
+    private final BufferMemory memory;
+    private final QueueSettings settings;
+    private int nextAvailable;
+    private int seenAvailable;
+    private int nextUsed;
+    private int publishedUsed;
+    private int inFlight;
+    private long rejectedChains;
+    private @Nullable String breakage;
+
+    private SplitQueue(SplitRing ring, BufferMemory memory, QueueSettings settings, int nextAvailable, int nextUsed) {
+        this.ring = ring;
+        this.memory = memory;
+        this.settings = settings;
+        this.nextAvailable = nextAvailable;
+        this.seenAvailable = nextAvailable;
+        this.nextUsed = nextUsed;
+        this.publishedUsed = nextUsed;
+    }
+
+    /**
+     * A queue over rings in guest memory.
+     *
+     * @param rings where user addresses are looked up
+     * @param buffers what the addresses in descriptors lead to
+     * @param base the available index to go on from; the used index is taken from the ring, as it is the device's own
+     * @throws IllegalArgumentException when the size is no power of two up to {@code maxSize}, or an address is misaligned, not
+     *     wholly in memory, or two parts overlap (catalogue B01, B02)
+     */
+    public static SplitQueue open(
+            GuestSpace rings, BufferMemory buffers, RingAddresses at, int maxSize, int base, QueueSettings settings) {
+        int size = at.size();
+        if (size < 1 || size > Math.min(maxSize, MAX_SIZE) || Integer.bitCount(size) != 1) {
+            throw new IllegalArgumentException("queueSize=" + size + " max=" + maxSize + " powerOfTwo=true");
+        }
+        MemorySegment descriptors = part(rings, "descriptors", at.descriptors(), SplitRing.descriptorBytes(size), 16);
+        MemorySegment available = part(rings, "available", at.available(), SplitRing.availableBytes(size), 2);
+        MemorySegment used = part(rings, "used", at.used(), SplitRing.usedBytes(size), 4);
+        requireApart(descriptors, available);
+        requireApart(descriptors, used);
+        requireApart(available, used);
+        SplitRing ring = new SplitRing(size, descriptors, available, used);
+        return new SplitQueue(ring, buffers, settings, base & INDEX_MASK, ring.usedIndex());
+    }
+
+    private static MemorySegment part(GuestSpace rings, String name, long address, long lengthBytes, int alignment) {
+        MemorySegment memory = rings.atUserAddress(address, lengthBytes);
+        if (memory == null) {
+            throw new IllegalArgumentException(name + "=0x" + Long.toHexString(address) + " lengthBytes=" + lengthBytes
+                    + " is not in guest memory");
+        }
+        // Both: the address that the guest chose, and ours, where the accesses happen.
+        if ((address | memory.address()) % alignment != 0) {
+            throw new IllegalArgumentException(name + "=0x" + Long.toHexString(address) + " multipleOf=" + alignment);
+        }
+        return memory;
+    }
+
+    private static void requireApart(MemorySegment one, MemorySegment other) {
+        if (one.asOverlappingSlice(other).isPresent()) {
+            throw new IllegalArgumentException("parts of the ring overlap: 0x" + Long.toHexString(one.address())
+                    + " lengthBytes=" + one.byteSize() + " and 0x" + Long.toHexString(other.address()) + " lengthBytes="
+                    + other.byteSize());
+        }
+    }
+
+    /** The queue's size, and how many buffers a {@link Chain} for it needs. */
+    public int size() {
+        return ring.size();
+    }
+
+    /** The available index of the request that comes next; what a front-end that stops the queue wants to know. */
+    public int nextAvailable() {
+        return nextAvailable;
+    }
+
+    /** Chains that broke a rule and went back with used length 0. */
+    public long rejectedChains() {
+        return rejectedChains;
+    }
+
+    /** Why the ring is not used any more, null as long as it is. */
+    public @Nullable String breakage() {
+        return breakage;
+    }
+
+    /** Takes the next request. Chains that break a rule are answered here, so this looks at no more than the queue's size. */
+    public Next next(Chain into) {
+        for (int looked = 0; looked <= ring.size(); looked++) {
+            if (breakage != null) {
+                return Next.BROKEN;
+            }
+            if (nextAvailable == seenAvailable && !look()) {
+                return breakage == null ? Next.EMPTY : Next.BROKEN;
+            }
+            int head = ring.head(nextAvailable);
+            if (head >= ring.size()) {
+                return broken("head=" + head + " size=" + ring.size());
+            }
+            if (inFlight == ring.size()) {
+                return broken("requests in flight=" + inFlight + " and one more is offered"); // catalogue B26
+            }
+            nextAvailable = (nextAvailable + 1) & INDEX_MASK;
+            inFlight++;
+            if (into.take(ring, memory, settings, head)) {
+                return Next.REQUEST;
+            }
+            rejectedChains++;
+            complete(head, 0);
+        }
+        return Next.EMPTY; // A guest that refills faster than we look: others have their turn.
+    }
+
+    private boolean look() {
+        int index = ring.availableIndex();
+        int waiting = (index - nextAvailable) & INDEX_MASK;
+        if (waiting > ring.size()) {
+            broken("available index=" + index + " next=" + nextAvailable + " size=" + ring.size());
+            return false;
+        }
+        seenAvailable = index;
+        return waiting > 0;
+    }
+
+    private Next broken(String why) {
+        breakage = why;
+        return Next.BROKEN;
+    }
+
+    /**
+     * Gives a request back; the guest sees it after {@link #publish}.
+     *
+     * @param head of the chain
+     * @param lengthBytes how much of the writable part was written
+     */
+    public void complete(int head, long lengthBytes) {
+        if (inFlight == 0) {
+            throw new IllegalStateException("head=" + head + " is completed, and none is in flight");
+        }
+        inFlight--;
+        ring.putUsed(nextUsed, head, (int) lengthBytes);
+        nextUsed = (nextUsed + 1) & INDEX_MASK;
+    }
+
+    /**
+     * Shows the guest all completed requests.
+     *
+     * @return whether it wants to be notified
+     */
+    public boolean publish() {
+        if (nextUsed == publishedUsed || breakage != null) {
+            return false;
+        }
+        int old = publishedUsed;
+        publishedUsed = nextUsed;
+        ring.publishUsedIndex(nextUsed);
+        // The guest stores what it wants and then looks at the index; we store the index and then look at what it
+        // wants. With a
+        // full fence on both sides one of us sees the other's store.
+        VarHandle.fullFence();
+        if (!settings.eventIndex()) {
+            return (ring.availableFlags() & NO_INTERRUPT) == 0;
+        }
+        int passed = (nextUsed - ring.usedEvent() - 1) & INDEX_MASK;
+        return passed < ((nextUsed - old) & INDEX_MASK);
+    }
+
+    /** Says that no notification is needed, as long as this side looks by itself. A hint: one may come all the same. */
+    public void suppressNotifications() {
+        if (breakage != null) {
+            return;
+        }
+        if (settings.eventIndex()) {
+            ring.putAvailableEvent(nextAvailable - 1); // passed already: comes again after 65,536 requests
+        } else {
+            ring.putUsedFlags(NO_NOTIFY);
+        }
+    }
+
+    /**
+     * Asks for a notification of the next request.
+     *
+     * @return whether one has come meanwhile, for which no notification needs to come: look again instead of sleeping
+     */
+    public boolean enableNotifications() {
+        if (breakage != null) {
+            return false;
+        }
+        if (settings.eventIndex()) {
+            ring.putAvailableEvent(nextAvailable);
+        } else {
+            ring.putUsedFlags(0);
+        }
+        VarHandle.fullFence(); // as in publish(), the other way round
+        return ring.availableIndex() != nextAvailable;
+    }
+
+    /** Whether a request seems to wait; a plain look for whoever polls. */
+    public boolean hasRequests() {
+        return breakage == null && ring.availableIndex() != nextAvailable;
+    }
+}
