@@ -125,7 +125,7 @@ public final class BenchMain {
                 .include("^" + Pattern.quote(subject.method()) + "$")
                 .forks(1) // inherits this JVM's flags
                 .jvmArgsAppend("-D" + CRadixTable.LIBRARY_PROPERTY + "=" + library)
-                .warmupIterations(quick ? 2 : 4)
+                .warmupIterations(quick ? 2 : subject.hasWriter() ? 32 : 4)
                 .warmupTime(TimeValue.milliseconds(250))
                 .measurementIterations(quick ? 2 : 5)
                 .measurementTime(TimeValue.milliseconds(quick ? 100 : 200))
@@ -141,7 +141,7 @@ public final class BenchMain {
     private String forkPlan() {
         return quick
                 ? "each a fresh JVM a benchmark, 2 x 100 ms after 0.5 s of warm-up; too short to judge by"
-                : "each a fresh JVM a benchmark, median of 5 x 200 ms after 1 s of warm-up";
+                : "each a fresh JVM a benchmark, median of 5 x 200 ms after 1 s of warm-up, of 8 s with a journal's writer";
     }
 
     private static RunResult theOnly(Collection<RunResult> results) {

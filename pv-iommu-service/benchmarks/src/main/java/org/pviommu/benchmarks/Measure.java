@@ -28,6 +28,11 @@ record Measure(String name, Subject subject, Subject yardstick, double mostAllow
             return of(BareTableBenchmark.class, method, side);
         }
 
+        /** Whether another thread has to get hot as well, which runs in turns with this one where there are few processors. */
+        boolean hasWriter() {
+            return method.startsWith(JournalBenchmark.class.getName());
+        }
+
         private static Subject call(String method) {
             return of(CallPathBenchmark.class, method, "");
         }
