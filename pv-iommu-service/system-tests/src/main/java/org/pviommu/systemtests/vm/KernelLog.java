@@ -95,7 +95,8 @@ final class KernelLog {
 
     /** What was said behind a mark. */
     List<String> since(int mark) {
-        return List.copyOf(lines).subList(mark, lines.size());
+        List<String> known = List.copyOf(lines); // the reader goes on meanwhile
+        return known.subList(mark, known.size());
     }
 
     /** Fails when the kernel has complained of anything but refused accesses. */
