@@ -162,6 +162,11 @@ final class FrontEnd implements AutoCloseable {
 
     void offer(int value) {
         memory.segment().set(ValueLayout.JAVA_INT, DATA, value);
+        offerData();
+    }
+
+    /** The request as it lies in memory; only the rings are touched. */
+    void offerData() {
         ring.descriptor(0, DATA, 4, DriverRing.NEXT, 1);
         ring.descriptor(1, DATA + 64, 4, DriverRing.WRITE, 0);
         ring.offer(0);

@@ -484,11 +484,11 @@ class VhostServerTest {
         serve();
         FrontEnd frontEnd = started();
         frontEnd.echo(1);
-        frontEnd.offer(2);
         try (FileChannel file =
                 FileChannel.open(Path.of("/proc/self/fd/" + frontEnd.memory.fd().value()), StandardOpenOption.WRITE)) {
             file.truncate(0x4_0000); // the rings stay, the data goes
         }
+        frontEnd.offerData(); // not before: a service that looks by itself would have served it
         frontEnd.kick.signal();
         assertTrue(frontEnd.isClosed());
         assertServes();
