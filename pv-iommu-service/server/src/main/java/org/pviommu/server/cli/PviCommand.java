@@ -38,6 +38,7 @@ import picocli.CommandLine.Spec;
             JournalCommand.class,
             ReplayCommand.class,
             StatsCommand.class,
+            TopologyCommand.class,
             VersionCommand.class
         },
         footerHeading = "%nExamples:%n",
