@@ -39,6 +39,7 @@ import picocli.CommandLine.Spec;
             ReplayCommand.class,
             StatsCommand.class,
             TopologyCommand.class,
+            TraceCommand.class,
             VersionCommand.class
         },
         footerHeading = "%nExamples:%n",
