@@ -8,6 +8,7 @@
 #   --edu N             QEMU's edu devices at 00:07.0 and on (0x38, 0x40); they must not do DMA, see docs/qemu.md
 #   --config-size N     of the virtio-iommu: 40, or 32 for profile draft-0.11
 #   --no-window         no window of IOVAs; otherwise 0x100000000-0x1ffffffff, with --iommu
+#   --plain-firmware    firmware that leaves the disk alone, for one whose endpoint is blocked until the kernel has set it up
 #   --reconnect         QEMU connects again when a socket's other end went away
 #   --arguments TEXT    more kernel arguments, like iommu.strict=1
 #   --qemu TEXT         more arguments for QEMU
@@ -19,7 +20,7 @@ set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
 
-IOMMU='' VIOT='' DISK='' HYPERCALL='' EDUS=0 CONFIG_SIZE=40 WINDOW=yes RECONNECT='' ARGUMENTS='' EXTRA=() SECONDS_LIMIT=300 LOGS=''
+IOMMU='' VIOT='' DISK='' HYPERCALL='' EDUS=0 CONFIG_SIZE=40 WINDOW=yes RECONNECT='' ARGUMENTS='' FIRMWARE=() EXTRA=() SECONDS_LIMIT=300 LOGS=''
 SOCKET_SECONDS=20
 LIMIT_REACHED=124
 NO_RESULT=125
@@ -39,8 +40,8 @@ parse() {
       --qemu) read -ra EXTRA <<< "$2" ;;
       --seconds) SECONDS_LIMIT="$2" ;;
       --logs) LOGS="$2" ;;
-      --no-window | --reconnect)
-        [ "$1" = --reconnect ] && RECONNECT=,reconnect-ms=200 || WINDOW=''
+      --no-window | --plain-firmware | --reconnect)
+        flag "$1"
         shift
         continue
         ;;
@@ -56,6 +57,14 @@ parse() {
   [ "$#" -gt 0 ] || refuse "$(usage)"
   [ -z "$IOMMU" ] || [ -n "$VIOT" ] || refuse "--iommu needs --viot"
   CASES="$(IFS=,; printf '%s' "$*")"
+}
+
+flag() {
+  case "$1" in
+    --no-window) WINDOW='' ;;
+    --plain-firmware) FIRMWARE=(-bios qboot.rom) ;;
+    --reconnect) RECONNECT=,reconnect-ms=200 ;;
+  esac
 }
 
 # The tree's QEMU, by the tree's own loader and libraries: the host's may be older, and nothing is installed.
@@ -111,8 +120,8 @@ window() {
 boot() {
   local code=0
   timeout --foreground --kill-after=10 "$SECONDS_LIMIT" "${QEMU[@]}" -M q35,memory-backend=ram \
-    -object memory-backend-memfd,id=ram,size=512M,share=on -m 512 "${MEMORY[@]}" -accel tcg,thread=multi -smp 2 -cpu max \
-    -nodefaults -no-user-config -display none -no-reboot -net none "${DEVICES[@]}" "${EXTRA[@]}" \
+    -object memory-backend-memfd,id=ram,size=512M,share=on -m 512 "${MEMORY[@]}" "${FIRMWARE[@]}" -accel tcg,thread=multi -smp 2 \
+    -cpu max -nodefaults -no-user-config -display none -no-reboot -net none "${DEVICES[@]}" "${EXTRA[@]}" \
     -chardev "file,id=console,path=$WORK/console.log" -serial chardev:console -serial stdio \
     -kernel "$TREE/kernel" -initrd "$WORK/initrd" \
     -append "console=ttyS0 loglevel=6 panic=-1 tsc=reliable mitigations=off $ARGUMENTS pvi.cases=$CASES" \
