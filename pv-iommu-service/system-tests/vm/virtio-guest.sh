@@ -9,8 +9,8 @@
 #   --config-size N     of the virtio-iommu: 40, or 32 for profile draft-0.11
 #   --no-window         no window of IOVAs; otherwise 0x100000000-0x1ffffffff, with --iommu
 #   --plain-firmware    firmware that leaves the disk alone, for one whose endpoint is blocked until the kernel has set it up
-#   --reconnect         QEMU connects to the disk again when that went away. Its generic device, which the other two are,
-#                       cannot: QEMU 11.1 ends with a failed assertion when it tries
+#   --restarts          the service may go and come again: QEMU connects to the disk again by itself, and for its generic
+#                       device, which cannot, a vhost-keeper stands in between
 #   --arguments TEXT    more kernel arguments, like iommu.strict=1
 #   --qemu TEXT         more arguments for QEMU
 #   --seconds N         time limit (300)
@@ -21,7 +21,7 @@ set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
 
-IOMMU='' VIOT='' DISK='' HYPERCALL='' EDUS=0 CONFIG_SIZE=40 WINDOW=yes RECONNECT='' ARGUMENTS='' FIRMWARE=() EXTRA=() SECONDS_LIMIT=300 LOGS=''
+IOMMU='' VIOT='' DISK='' HYPERCALL='' EDUS=0 CONFIG_SIZE=40 WINDOW=yes RESTARTS='' ARGUMENTS='' FIRMWARE=() EXTRA=() SECONDS_LIMIT=300 LOGS=''
 SOCKET_SECONDS=20
 LIMIT_REACHED=124
 NO_RESULT=125
@@ -41,7 +41,7 @@ parse() {
       --qemu) read -ra EXTRA <<< "$2" ;;
       --seconds) SECONDS_LIMIT="$2" ;;
       --logs) LOGS="$2" ;;
-      --no-window | --plain-firmware | --reconnect)
+      --no-window | --plain-firmware | --restarts)
         flag "$1"
         shift
         continue
@@ -64,7 +64,7 @@ flag() {
   case "$1" in
     --no-window) WINDOW='' ;;
     --plain-firmware) FIRMWARE=(-bios qboot.rom) ;;
-    --reconnect) RECONNECT=,reconnect-ms=200 ;;
+    --restarts) RESTARTS=yes ;;
   esac
 }
 
@@ -89,20 +89,32 @@ channel() {
   DEVICES+=(-chardev "socket,id=$1,path=$2${3:-}")
 }
 
+# kept_channel ID SOCKET: for the generic device
+kept_channel() {
+  if [ -n "$RESTARTS" ]; then
+    await_socket "$2"
+    "$KEEPER" "$WORK/$1.sock" "$2" 2>> "$WORK/keeper.log" < /dev/null &
+    KEEPERS+=("$!")
+    channel "$1" "$WORK/$1.sock"
+  else
+    channel "$1" "$2"
+  fi
+}
+
 devices() {
   local index
   DEVICES=()
   if [ -n "$IOMMU" ]; then
-    channel iommu "$IOMMU"
+    kept_channel iommu "$IOMMU"
     DEVICES+=(-acpitable "file=$VIOT" -device "vhost-user-test-device-pci,chardev=iommu,virtio-id=23,num_vqs=2,config_size=$CONFIG_SIZE,vq_size=64,addr=04.0,romfile=")
     [ -z "$WINDOW" ] || window
   fi
   if [ -n "$DISK" ]; then
-    channel disk "$DISK" "$RECONNECT"
+    channel disk "$DISK" "${RESTARTS:+,reconnect-ms=200}"
     DEVICES+=(-device vhost-user-blk-pci,chardev=disk,num-queues=1,queue-size=128,addr=06.0,iommu_platform=on,disable-legacy=on,romfile=)
   fi
   if [ -n "$HYPERCALL" ]; then
-    channel hypercall "$HYPERCALL"
+    kept_channel hypercall "$HYPERCALL"
     DEVICES+=(-device vhost-user-test-device-pci,chardev=hypercall,virtio-id=38,num_vqs=2,config_size=8,vq_size=64,addr=09.0,romfile=)
   fi
   for ((index = 0; index < EDUS; index++)); do
@@ -131,7 +143,8 @@ boot() {
   return "$code"
 }
 
-keep_logs() {
+finish() {
+  [ "${#KEEPERS[@]}" -eq 0 ] || kill "${KEEPERS[@]}" 2> /dev/null || true
   if [ -n "$LOGS" ]; then
     mkdir -p "$LOGS"
     cp "$WORK"/*.log "$LOGS/" 2> /dev/null || true
@@ -161,9 +174,11 @@ require_machine
 require_commands timeout
 TREE="$("$HERE/tree.sh")"
 WORK="$(mktemp -d)"
-trap keep_logs EXIT
+KEEPERS=()
+trap finish EXIT
 touch "$WORK/report.log" "$WORK/console.log" "$WORK/emulator.log"
 "$HERE/guest-initrd.sh" "$WORK/initrd"
+[ -z "$RESTARTS" ] || KEEPER="$("$HERE/keeper.sh")"
 MEMORY=()
 emulator
 devices
