@@ -333,14 +333,14 @@ public final class Guest {
                         "region firstMfn=" + firstMfn + " is still mapped, holds=" + region.totalHolds());
             }
             GuestDomains device = domains;
-            if (device != null && !device.leaveRegion(region)) {
-                endCallUnrecorded();
+            if (device == null || !device.hasIdentity()) {
+                closeRegion(region);
+                changed(new Change.MemoryUnregistered(firstMfn, pages));
+            } else if (!new MemoryLoss(this).lose(region)) { // who bypasses reaches it, and is not asked
                 throw new EngineException(
                         EngineException.Kind.BUSY,
                         "region firstMfn=" + firstMfn + " is still reached by endpoints that bypass translation");
             }
-            closeRegion(region);
-            changed(new Change.MemoryUnregistered(firstMfn, pages));
         });
     }
 

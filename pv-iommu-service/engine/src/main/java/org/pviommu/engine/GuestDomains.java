@@ -313,15 +313,9 @@ final class GuestDomains {
         }
     }
 
-    /** Removes what bypasses from a region that is not mapped otherwise; false when it could not be flushed. */
-    boolean leaveRegion(GuestRegion region) {
-        return identity == null || (identity.unmapFrom(region) && flushIdentity());
-    }
-
-    private boolean flushIdentity() {
-        boolean flushed = identity == null || identity.flush();
-        guest.readers().awaitReaders();
-        return flushed;
+    /** Whether something of the guest's memory may be reached without being mapped. */
+    boolean hasIdentity() {
+        return identity != null;
     }
 
     /** Removes everything that leads to a lost region from the host; false when it kept something. */
