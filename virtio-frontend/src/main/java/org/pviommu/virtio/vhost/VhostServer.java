@@ -196,6 +196,7 @@ public final class VhostServer implements AutoCloseable {
         private final Poller poller;
         private final VhostSession session;
         private long messageBeganNs;
+        private int rounds;
 
         Loop(MessageChannel channel, Poller poller, VhostSession session) {
             this.channel = channel;
@@ -209,6 +210,8 @@ public final class VhostServer implements AutoCloseable {
                 // Once more: the last message may have opened a queue in which a request waits whose kick is spent.
                 if (!serveQueues() && !enableNotifications()) {
                     await(channel.midMessage() ? Math.min(settings.messageTimeoutMs(), SLEEP_MS) : SLEEP_MS);
+                } else if (++rounds % LOOKS_PER_POLL == 0) {
+                    await(0); // Messages are heard, however fast a guest refills its queues.
                 }
                 requireMessageInTime();
             }
@@ -241,7 +244,8 @@ public final class VhostServer implements AutoCloseable {
             for (Vring vring : session.vrings()) {
                 note(session.openReady(vring));
                 SplitQueue queue = vring.queue();
-                if (queue != null && queue.hasRequests()) {
+                // A ring that has gone is a reason to serve, too: it is closed there, and may come back.
+                if (queue != null && (queue.hasRequests() || queue.breakage() != null)) {
                     int before = queue.nextAvailable();
                     note(vring.serve(device));
                     busy |= queue.nextAvailable() != before;
