@@ -6,6 +6,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.pviommu.engine.GuestFaultException;
 import org.pviommu.natives.EventFd;
 import org.pviommu.natives.NativeException;
 import org.pviommu.natives.Poller;
@@ -141,7 +142,7 @@ public final class VhostServer implements AutoCloseable {
         } catch (ProtocolException e) {
             counters.protocolErrors.increment();
             log.warning("vhost: " + settings.path() + " closed: " + e.getMessage());
-        } catch (InternalError e) {
+        } catch (InternalError | GuestFaultException e) {
             // Memory that the peer has cut short behind our mapping (catalogue C10): its fault, and its connection's
             // end.
             counters.protocolErrors.increment();
