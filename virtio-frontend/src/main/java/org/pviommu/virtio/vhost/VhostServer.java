@@ -64,7 +64,7 @@ public final class VhostServer implements AutoCloseable {
         }
         this.device = device;
         this.settings = settings;
-        this.log = log;
+        this.log = new LimitedLog(log, System::nanoTime);
         try {
             listener = UnixSocket.listenStream(settings.path(), BACKLOG);
         } catch (RuntimeException e) {
