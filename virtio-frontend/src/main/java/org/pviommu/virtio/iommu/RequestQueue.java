@@ -26,7 +26,7 @@ final class RequestQueue {
     private final IommuPort port;
     private final int probeBytes;
     private final MemorySegment request = Arena.ofAuto().allocate(Wire.PROBE_REQUEST_BYTES, Long.BYTES);
-    /** What is written for one request: properties, or zeroes, and the tail. */
+    /** What is written for one request: properties, or zeroes, and the tail. All zero in between. */
     private final MemorySegment answer;
 
     private final RequestCounters counters = new RequestCounters();
@@ -117,10 +117,10 @@ final class RequestQueue {
         Chain chain = chains[index];
         long room = Math.min(chain.writableBytes() - Wire.TAIL_BYTES, probeBytes);
         MemorySegment properties = answer.asSlice(0, room);
-        properties.fill((byte) 0);
         probes[index] = true;
         status[index] = decoder.probe(request, properties);
         chain.write(0, properties, 0, room); // C74; all zero, and so without a property, when it failed
+        properties.fill((byte) 0);
     }
 
     /** Writes what is left to write; how much the driver is told to be written. */
@@ -134,10 +134,9 @@ final class RequestQueue {
             before = Math.min(before, probeBytes); // B25: of a larger buffer, no more than this is written
         }
         long zeroes = probes[index] ? 0 : before;
-        MemorySegment text = answer.asSlice(0, zeroes + Wire.TAIL_BYTES);
-        text.fill((byte) 0); // C19
-        text.set(ValueLayout.JAVA_BYTE, zeroes, (byte) status[index]);
-        chain.write(before - zeroes, text, 0, text.byteSize());
+        answer.set(ValueLayout.JAVA_BYTE, zeroes, (byte) status[index]);
+        chain.write(before - zeroes, answer, 0, zeroes + Wire.TAIL_BYTES); // reserved bytes are zero (C19)
+        answer.set(ValueLayout.JAVA_BYTE, zeroes, (byte) 0);
         return before + Wire.TAIL_BYTES;
     }
 }

@@ -533,6 +533,19 @@ class IommuDeviceTest {
         driver.offer(index);
     }
 
+    /** What only the port can know; that it changes nothing is the engine's promise. */
+    @Test
+    void B22_B23_refusalsOfThePortAreToldAsTheyAre() {
+        port.answer = Wire.RANGE;
+        assertEquals(Wire.RANGE, status(request(Wire.UNMAP, 1, 0L, 0xfffL, 0)), "a mapping would be cut");
+        for (int answer : new int[] {Wire.NOENT, Wire.INVAL}) { // no such domain; one that bypasses
+            port.answer = answer;
+            assertEquals(answer, status(map(1, 0x1000, 0x1fff, 0, 1)));
+            assertEquals(answer, status(request(Wire.UNMAP, 1, 0L, 0xfffL, 0)));
+        }
+        assertEquals(10, port.calls.size(), "one call and one end of a batch for each");
+    }
+
     @Test
     void C79_C80_C81_C82_faultOnTheWire() {
         offerEventBuffer(0, 24);
