@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pv_iommu_virtio.h"
 #include "pvi_ring.h"
 #include "xen/pv_iommu.h"
 
@@ -304,6 +305,21 @@ static void print_ring_memory(void) {
     END("sizeof(struct pvi_slot)", pvi_slot);
 }
 
+static void print_virtio(void) {
+    CONSTANT("VirtioAbi.DEVICE_ID", PV_IOMMU_VIRTIO_ID);
+    CONSTANT("VirtioAbi.QUEUE_CALLS", PV_IOMMU_VIRTIO_QUEUE_CALLS);
+    CONSTANT("VirtioAbi.QUEUE_EVENTS", PV_IOMMU_VIRTIO_QUEUE_EVENTS);
+    CONSTANT("VirtioAbi.QUEUES", PV_IOMMU_VIRTIO_QUEUES);
+
+    FIELD("VirtioAbi", "CALL_CMD", "cmd", pv_iommu_virtio_call, cmd);
+    FIELD("VirtioAbi", "CALL_COUNT", "count", pv_iommu_virtio_call, count);
+    FIELD("VirtioAbi", "CALL_ARG", "arg", pv_iommu_virtio_call, arg);
+    END("VirtioAbi.CALL_SIZE", pv_iommu_virtio_call);
+
+    FIELD("VirtioAbi", "RETURN_RESULT", "result", pv_iommu_virtio_return, result);
+    END("VirtioAbi.RETURN_SIZE", pv_iommu_virtio_return);
+}
+
 int main(void) {
     size_t i;
 
@@ -321,5 +337,6 @@ int main(void) {
     print_memory_messages();
     print_grant_messages();
     print_ring_memory();
+    print_virtio();
     return 0;
 }

@@ -1,8 +1,8 @@
 /**
  * The hypercall ABI as Java sees it: numbers, structure layouts and names, and nothing that acts on them.
  *
- * <p>The source of truth are the two C headers of this module, {@code xen/pv_iommu.h} (operations, structures, statuses)
- * and {@code pvi_ring.h} (ring transport). A compiled C program prints every size, offset and constant of them, and a
+ * <p>The source of truth are the three C headers of this module: {@code xen/pv_iommu.h} (operations, structures, statuses),
+ * {@code pvi_ring.h} (ring transport) and {@code pv_iommu_virtio.h} (virtio transport). A compiled C program prints every size, offset and constant of them, and a
  * test compares the whole list with these classes in both directions.
  *
  * <p>Everybody may call this package; it depends on nothing. All of it is constants and pure static methods, safe from

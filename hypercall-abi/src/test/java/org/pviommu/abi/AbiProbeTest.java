@@ -35,7 +35,8 @@ class AbiProbeTest {
             IommuAttachOp.class,
             IommuReservedRange.class,
             IommuCaps.class,
-            RingAbi.class);
+            RingAbi.class,
+            VirtioAbi.class);
 
     private static final Path PROBE_SOURCE = Tool.MODULE.resolve("src/test/c/abi_probe.c");
     private static final int STRUCTURE_BYTES_MAX = 64;
@@ -133,10 +134,10 @@ class AbiProbeTest {
         String source = Files.readString(PROBE_SOURCE);
         List<String> missing = new ArrayList<>();
         int seen = 0;
-        for (String header : List.of("xen/pv_iommu.h", "pvi_ring.h")) {
+        for (String header : List.of("xen/pv_iommu.h", "pvi_ring.h", "pv_iommu_virtio.h")) {
             String macros = Tool.run(List.of(
                     "cc", "-std=c11", "-E", "-dM", Tool.INCLUDE.resolve(header).toString()));
-            Matcher matcher = Pattern.compile("#define ((?:IOMMU|PVI_|__HYPERVISOR)\\w+)(?:\\(.*?\\))? +\\S")
+            Matcher matcher = Pattern.compile("#define ((?:IOMMU|PVI_|PV_IOMMU_|__HYPERVISOR)\\w+)(?:\\(.*?\\))? +\\S")
                     .matcher(macros);
             while (matcher.find()) {
                 seen++;

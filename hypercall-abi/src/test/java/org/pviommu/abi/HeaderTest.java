@@ -13,7 +13,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Each header compiles alone, in every dialect that a kernel, a tool or a test might use, for 32 and 64 bits. */
 class HeaderTest {
-    private static final List<String> HEADERS = List.of("xen/pv_iommu.h", "pvi_ring.h");
+    private static final List<String> HEADERS = List.of("xen/pv_iommu.h", "pvi_ring.h", "pv_iommu_virtio.h");
 
     @ParameterizedTest
     @CsvSource({
@@ -41,7 +41,7 @@ class HeaderTest {
         for (String header : HEADERS) {
             String text = Files.readString(Tool.INCLUDE.resolve(header));
             Path changed = directory.resolve(Path.of(header).getFileName());
-            Files.writeString(changed, text.replaceFirst("int32_t status;", "int64_t status;"));
+            Files.writeString(changed, text.replaceFirst("int32_t (status|count);", "int64_t $1;"));
             assertNotEquals(text, Files.readString(changed));
             assertNotEquals(
                     0,
@@ -55,8 +55,10 @@ class HeaderTest {
         Path both = directory.resolve("both.c");
         Files.writeString(both, """
                 #include "pvi_ring.h"
+                #include "pv_iommu_virtio.h"
                 #include "xen/pv_iommu.h"
                 #include "xen/pv_iommu.h"
+                #include "pv_iommu_virtio.h"
                 #include "pvi_ring.h"
                 """);
         Tool.run(compile("cc", "c", "c11", "-m64", both));

@@ -33,6 +33,12 @@ public interface EndpointTranslation {
      */
     long generation();
 
+    /**
+     * Whether bus addresses are guest addresses now, because the endpoint bypasses translation: for whoever counts what went
+     * which way. May be another answer at the next moment, and says nothing about any single address.
+     */
+    boolean isBypass();
+
     /** What a bus address leads to, and how far it goes on like that. */
     final class Piece {
         private long target;

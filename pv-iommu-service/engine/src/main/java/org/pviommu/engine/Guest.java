@@ -126,6 +126,18 @@ public final class Guest {
         return memory.regions();
     }
 
+    /** Its registered memory without what others have granted: what it has to bring when it comes back. */
+    public List<OwnMemory> ownMemory() {
+        return memory.regions().stream()
+                .filter(region -> !region.isGranted() && !region.isLost())
+                .map(region -> new OwnMemory(
+                        region.firstMfn(),
+                        region.pages(),
+                        region.memory().file(),
+                        region.memory().fileOffsetBytes()))
+                .toList();
+    }
+
     /** How many table entries, owed ones included, lead to a frame; 65,535 marks the hypervisor's. For inspection. */
     public int holds(long mfn) {
         GuestRegion region = memory.find(mfn);

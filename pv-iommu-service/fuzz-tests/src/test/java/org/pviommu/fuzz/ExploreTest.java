@@ -22,10 +22,12 @@ class ExploreTest {
     private static final int TIMEOUT_SECONDS = 60;
 
     private static final int MAX_INPUT_BYTES = 1024;
-    private static final String FUZZED = "org.pviommu.engine.**:org.pviommu.host.**:org.pviommu.server.ring.**";
+    private static final String FUZZED =
+            "org.pviommu.engine.**:org.pviommu.host.**:org.pviommu.server.ring.**:org.pviommu.virtio.**";
     /** What only looks on would count as reached code. */
     private static final String NOT_FUZZED =
-            "org.pviommu.engine.EngineInvariants:org.pviommu.server.ring.RingTarget*:org.pviommu.server.ring.RingPeer";
+            "org.pviommu.engine.EngineInvariants:org.pviommu.server.ring.RingTarget*:org.pviommu.server.ring.RingPeer"
+                    + ":org.pviommu.virtio.vhost.VhostTarget*";
 
     @ParameterizedTest
     @EnumSource

@@ -2,11 +2,16 @@ package org.pviommu.fuzz;
 
 import java.nio.file.Path;
 import org.pviommu.server.ring.RingTarget;
+import org.pviommu.virtio.vhost.VhostTarget;
 
 /** What is fuzzed. */
 enum Target {
     RING(RingTarget.NAME, RingTarget.class),
-    HYPERCALL(HypercallTarget.NAME, HypercallTarget.class);
+    HYPERCALL(HypercallTarget.NAME, HypercallTarget.class),
+    QUEUE(QueueTarget.NAME, QueueTarget.class),
+    VIRTIO_IOMMU(VirtioIommuTarget.NAME, VirtioIommuTarget.class),
+    VHOST_USER(VhostTarget.NAME, VhostTarget.class),
+    BLOCK(BlockTarget.NAME, BlockTarget.class);
 
     private final String id;
     private final Class<?> type;
@@ -31,6 +36,10 @@ enum Target {
         switch (this) {
             case RING -> RingTarget.fuzzerTestOneInput(bytes);
             case HYPERCALL -> HypercallTarget.fuzzerTestOneInput(bytes);
+            case QUEUE -> QueueTarget.fuzzerTestOneInput(bytes);
+            case VIRTIO_IOMMU -> VirtioIommuTarget.fuzzerTestOneInput(bytes);
+            case VHOST_USER -> VhostTarget.fuzzerTestOneInput(bytes);
+            case BLOCK -> BlockTarget.fuzzerTestOneInput(bytes);
         }
     }
 

@@ -44,6 +44,11 @@ public final class IommuDevice implements VhostDevice {
         }
     }
 
+    /** How requests were answered. */
+    public RequestCounters requests() {
+        return requests.counters();
+    }
+
     /** Faults that were never told. */
     public long droppedFaults() {
         return faults.dropped();
@@ -85,7 +90,7 @@ public final class IommuDevice implements VhostDevice {
     @Override
     public void writeConfig(int offset, byte[] bytes) {
         int at = IommuConfig.BYPASS_OFFSET - offset;
-        if (config.profile() == Profile.DRAFT_0_11 || at < 0 || at >= bytes.length || bytes[at] < 0 || bytes[at] > 1) {
+        if (!config.offersBypassConfig() || at < 0 || at >= bytes.length || bytes[at] < 0 || bytes[at] > 1) {
             return;
         }
         boolean wanted = bytes[at] == 1;

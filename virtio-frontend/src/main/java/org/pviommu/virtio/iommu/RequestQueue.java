@@ -26,9 +26,10 @@ final class RequestQueue {
     private final IommuPort port;
     private final int probeBytes;
     private final MemorySegment request = Arena.ofAuto().allocate(Wire.PROBE_REQUEST_BYTES, Long.BYTES);
-    /** What is written for one request: properties, or zeroes, and the tail. */
+    /** What is written for one request: properties, or zeroes, and the tail. All zero in between. */
     private final MemorySegment answer;
 
+    private final RequestCounters counters = new RequestCounters();
     private Chain[] chains = {};
     private final int[] status = new int[BATCH];
     private final boolean[] removes = new boolean[BATCH];
@@ -44,6 +45,10 @@ final class RequestQueue {
     /** Chains that are longer are rejected by the queue: far above what any request needs, and what we must be ready to zero. */
     static long maxRequestBytes(IommuConfig config) {
         return 4096L + Wire.PROBE_REQUEST_BYTES + config.probeBytes() + Wire.TAIL_BYTES;
+    }
+
+    RequestCounters counters() {
+        return counters;
     }
 
     /** Serves what waits, up to the queue's size. */
@@ -78,6 +83,7 @@ final class RequestQueue {
             if (!flushed && removes[i] && status[i] == Wire.OK) {
                 status[i] = Wire.IOERR; // I4: a failed flush is never a success
             }
+            counters.count(status[i]);
             queue.complete(chains[i].head(), answer(i));
         }
         return taken;
@@ -111,10 +117,10 @@ final class RequestQueue {
         Chain chain = chains[index];
         long room = Math.min(chain.writableBytes() - Wire.TAIL_BYTES, probeBytes);
         MemorySegment properties = answer.asSlice(0, room);
-        properties.fill((byte) 0);
         probes[index] = true;
         status[index] = decoder.probe(request, properties);
         chain.write(0, properties, 0, room); // C74; all zero, and so without a property, when it failed
+        properties.fill((byte) 0);
     }
 
     /** Writes what is left to write; how much the driver is told to be written. */
@@ -128,10 +134,9 @@ final class RequestQueue {
             before = Math.min(before, probeBytes); // B25: of a larger buffer, no more than this is written
         }
         long zeroes = probes[index] ? 0 : before;
-        MemorySegment text = answer.asSlice(0, zeroes + Wire.TAIL_BYTES);
-        text.fill((byte) 0); // C19
-        text.set(ValueLayout.JAVA_BYTE, zeroes, (byte) status[index]);
-        chain.write(before - zeroes, text, 0, text.byteSize());
+        answer.set(ValueLayout.JAVA_BYTE, zeroes, (byte) status[index]);
+        chain.write(before - zeroes, answer, 0, zeroes + Wire.TAIL_BYTES); // reserved bytes are zero (C19)
+        answer.set(ValueLayout.JAVA_BYTE, zeroes, (byte) 0);
         return before + Wire.TAIL_BYTES;
     }
 }

@@ -24,6 +24,7 @@ public final class Chain {
     private final MemorySegment table;
 
     private BufferMemory memory = GuestSpace.EMPTY;
+    private long maxBytes;
     private int head;
     private int buffers;
     private int readableBuffers;
@@ -64,39 +65,47 @@ public final class Chain {
     /**
      * Copies from the readable part, however it is cut into buffers (catalogue B15).
      *
+     * @return false when a buffer cannot be accessed, see {@link BufferMemory#copyIn}
      * @throws IndexOutOfBoundsException when the range is not all in it
      */
-    public void read(long from, MemorySegment to, long toOffset, long bytes) {
+    public boolean read(long from, MemorySegment to, long toOffset, long bytes) {
         Objects.checkFromIndexSize(from, bytes, readableBytes);
         long skip = from;
         long done = 0;
         for (int i = 0; i < readableBuffers && done < bytes; i++) {
             long piece = Math.min(lengthBytes[i] - skip, bytes - done);
             if (piece > 0) {
-                memory.copyIn(address[i] + skip, to, toOffset + done, piece);
+                if (!memory.copyIn(address[i] + skip, to, toOffset + done, piece)) {
+                    return false;
+                }
                 done += piece;
             }
             skip = Math.max(0, skip - lengthBytes[i]);
         }
+        return true;
     }
 
     /**
      * Copies to the writable part, however it is cut into buffers.
      *
+     * @return false when a buffer cannot be accessed, see {@link BufferMemory#copyIn}
      * @throws IndexOutOfBoundsException when the range is not all in it
      */
-    public void write(long at, MemorySegment from, long fromOffset, long bytes) {
+    public boolean write(long at, MemorySegment from, long fromOffset, long bytes) {
         Objects.checkFromIndexSize(at, bytes, writableBytes);
         long skip = at;
         long done = 0;
         for (int i = readableBuffers; i < buffers && done < bytes; i++) {
             long piece = Math.min(lengthBytes[i] - skip, bytes - done);
             if (piece > 0) {
-                memory.copyOut(from, fromOffset + done, address[i] + skip, piece);
+                if (!memory.copyOut(from, fromOffset + done, address[i] + skip, piece)) {
+                    return false;
+                }
                 done += piece;
             }
             skip = Math.max(0, skip - lengthBytes[i]);
         }
+        return true;
     }
 
     /**
@@ -106,6 +115,7 @@ public final class Chain {
      */
     boolean take(SplitRing ring, BufferMemory space, QueueSettings settings, int first) {
         clear(space, first);
+        maxBytes = settings.maxRequestBytes();
         int index = first;
         // Each step adds a buffer or ends the chain, and add() refuses more buffers than the queue has descriptors, so
         // a
@@ -116,17 +126,17 @@ public final class Chain {
             int flags = (int) (rest >>> 32) & 0xffff;
             if ((flags & INDIRECT) != 0) {
                 boolean allowed = settings.indirect() && (flags & NEXT) == 0;
-                return end(allowed && takeTable(at, rest & 0xffff_ffffL, ring.size()), settings);
+                return end(allowed && takeTable(at, rest & 0xffff_ffffL, ring.size()));
             }
             if (!add(at, rest & 0xffff_ffffL, (flags & WRITE) != 0)) {
-                return end(false, settings);
+                return end(false);
             }
             if ((flags & NEXT) == 0) {
-                return end(true, settings);
+                return end(true);
             }
             index = (int) (rest >>> 48);
             if (index >= ring.size()) {
-                return end(false, settings);
+                return end(false);
             }
         }
     }
@@ -135,10 +145,9 @@ public final class Chain {
     private boolean takeTable(long at, long bytes, int maxEntries) {
         long entries = bytes / SplitRing.DESCRIPTOR_BYTES;
         boolean whole = bytes % SplitRing.DESCRIPTOR_BYTES == 0 && entries >= 1 && entries <= maxEntries;
-        if (!whole || !fits(at, bytes, false)) {
+        if (!whole || !fits(at, bytes, false) || !memory.copyIn(at, table, 0, bytes)) {
             return false;
         }
-        memory.copyIn(at, table, 0, bytes);
         long index = 0;
         while (true) {
             long offset = index * SplitRing.DESCRIPTOR_BYTES;
@@ -167,18 +176,21 @@ public final class Chain {
         writableBytes = 0;
     }
 
-    private boolean end(boolean valid, QueueSettings settings) {
-        // No overflow: at most 2^15 lengths below 2^32.
-        if (valid && readableBytes + writableBytes <= settings.maxRequestBytes()) {
-            return true;
+    private boolean end(boolean valid) {
+        if (!valid) {
+            clear(memory, head);
         }
-        clear(memory, head);
-        return false;
+        return valid;
     }
 
     private boolean add(long at, long bytes, boolean write) {
-        if (buffers == address.length || !fits(at, bytes, write) || (!write && buffers > readableBuffers)) {
-            return false; // The last one: a readable buffer after a writable one (catalogue B11).
+        // No overflow: lengths below 2^32 are added to a sum that was below the limit. Before the look at the memory,
+        // which
+        // is then bounded, too (catalogue B12).
+        boolean tooMuch = readableBytes + writableBytes + bytes > maxBytes;
+        boolean unordered = !write && buffers > readableBuffers; // catalogue B11
+        if (buffers == address.length || tooMuch || unordered || !fits(at, bytes, write)) {
+            return false;
         }
         address[buffers] = at;
         lengthBytes[buffers] = bytes;

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * <p>A range may span neighbouring regions, and every byte of it is checked: one that begins and ends in memory and has a hole
  * between is refused (catalogue B14).
  */
-public final class GuestSpace implements BufferMemory {
+public final class GuestSpace implements BufferMemory, RingMemory {
     /** No memory at all, as before the first memory table. */
     public static final GuestSpace EMPTY = new GuestSpace(List.of());
 
@@ -79,7 +79,7 @@ public final class GuestSpace implements BufferMemory {
     }
 
     @Override
-    public void copyIn(long address, MemorySegment to, long toOffset, long lengthBytes) {
+    public boolean copyIn(long address, MemorySegment to, long toOffset, long lengthBytes) {
         for (long done = 0; done < lengthBytes; ) {
             MemoryRegion region = require(address + done);
             long offset = address + done - region.guestAddress();
@@ -88,10 +88,11 @@ public final class GuestSpace implements BufferMemory {
             done += piece;
         }
         settle();
+        return true;
     }
 
     @Override
-    public void copyOut(MemorySegment from, long fromOffset, long address, long lengthBytes) {
+    public boolean copyOut(MemorySegment from, long fromOffset, long address, long lengthBytes) {
         for (long done = 0; done < lengthBytes; ) {
             MemoryRegion region = require(address + done);
             long offset = address + done - region.guestAddress();
@@ -100,17 +101,23 @@ public final class GuestSpace implements BufferMemory {
             done += piece;
         }
         settle();
+        return true;
     }
 
-    /**
-     * The range that the front-end calls {@code userAddress}, as memory; null when it is not all in one region. Rings are
-     * looked up this way, and lie in one piece in the front-end's memory.
-     */
-    public @Nullable MemorySegment atUserAddress(long userAddress, long lengthBytes) {
+    /** Rings lie in one piece in the front-end's memory, so a range that is not all in one region is none. */
+    @Override
+    public @Nullable MemorySegment at(
+            long userAddress, long lengthBytes, boolean write, @Nullable MemorySegment before) {
+        MemoryRegion region = findUser(userAddress, lengthBytes);
+        return region == null ? null : region.memory().asSlice(userAddress - region.userAddress(), lengthBytes);
+    }
+
+    /** The region that holds all of what the front-end calls {@code userAddress}, null when there is none. */
+    public @Nullable MemoryRegion findUser(long userAddress, long lengthBytes) {
         for (MemoryRegion region : sorted) {
             long offset = userAddress - region.userAddress();
             if (Long.compareUnsigned(offset, region.sizeBytes()) < 0 && lengthBytes <= region.sizeBytes() - offset) {
-                return region.memory().asSlice(offset, lengthBytes);
+                return region;
             }
         }
         return null;
@@ -144,9 +151,9 @@ public final class GuestSpace implements BufferMemory {
 
     /**
      * The JVM reports memory that cannot be had (a file cut short, catalogue C10) as an InternalError, in compiled code not at the
-     * access but at the next safepoint poll. This cheap native call has one, so the error comes here, to whoever made the access.
+     * access but at the next safepoint poll. This cheap native call has one, so the error comes here, to whoever made the access. Every copy to or from a region's memory ends with it.
      */
-    private void settle() {
-        Thread.holdsLock(this);
+    public static void settle() {
+        Thread.holdsLock(EMPTY);
     }
 }

@@ -10,7 +10,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Usage: {@link #next} until it says EMPTY, {@link #complete} for each, then one {@link #publish}. Before sleeping, {@link
  * #enableNotifications}; while looking again and again, {@link #suppressNotifications}.
  *
- * <p>A ring that shows impossible indices is broken for good: every later call does nothing (catalogue B03, B04).
+ * <p>A ring that shows impossible indices is broken for good: every later call does nothing (catalogue B03, B04). So is one that an
+ * IOMMU does not lead to any more, but a new queue may go on from {@link #nextAvailable} as if the requests that were not shown as
+ * answered had not been taken.
  */
 public final class SplitQueue {
     /** The largest queue of the specification. */
@@ -30,9 +32,17 @@ public final class SplitQueue {
         BROKEN
     }
 
-    private final SplitRing ring;
+    /** Of memory that may move; null for memory that stays, where no section is needed. */
+    private final @Nullable RingMemory guard;
+
+    private final RingAddresses addresses;
+    private final int size;
     private final BufferMemory memory;
     private final QueueSettings settings;
+    private SplitRing ring;
+    /** What {@link #ring} was looked up at. */
+    private long generation;
+
     private int nextAvailable;
     private int seenAvailable;
     private int nextUsed;
@@ -40,14 +50,20 @@ public final class SplitQueue {
     private int inFlight;
     private long rejectedChains;
     private @Nullable String breakage;
+    private boolean ringIsGone;
 
-    private SplitQueue(SplitRing ring, BufferMemory memory, QueueSettings settings, int nextAvailable, int nextUsed) {
-        this.ring = ring;
+    private SplitQueue(
+            RingMemory rings, BufferMemory memory, RingAddresses addresses, QueueSettings settings, int nextAvailable) {
+        this.guard = rings.moves() ? rings : null;
+        this.addresses = addresses;
+        this.size = addresses.size();
         this.memory = memory;
         this.settings = settings;
+        this.generation = rings.generation(); // before the look: what changes in between is looked at again
+        this.ring = locate(rings, addresses, null);
         this.nextAvailable = nextAvailable;
         this.seenAvailable = nextAvailable;
-        this.nextUsed = nextUsed;
+        this.nextUsed = ring.usedIndex();
         this.publishedUsed = nextUsed;
     }
 
@@ -61,23 +77,51 @@ public final class SplitQueue {
      *     wholly in memory, or two parts overlap (catalogue B01, B02)
      */
     public static SplitQueue open(
-            GuestSpace rings, BufferMemory buffers, RingAddresses at, int maxSize, int base, QueueSettings settings) {
+            RingMemory rings, BufferMemory buffers, RingAddresses at, int maxSize, int base, QueueSettings settings) {
         int size = at.size();
         if (size < 1 || size > Math.min(maxSize, MAX_SIZE) || Integer.bitCount(size) != 1) {
             throw new IllegalArgumentException("queueSize=" + size + " max=" + maxSize + " powerOfTwo=true");
         }
-        MemorySegment descriptors = part(rings, "descriptors", at.descriptors(), SplitRing.descriptorBytes(size), 16);
-        MemorySegment available = part(rings, "available", at.available(), SplitRing.availableBytes(size), 2);
-        MemorySegment used = part(rings, "used", at.used(), SplitRing.usedBytes(size), 4);
+        rings.enter();
+        try {
+            return new SplitQueue(rings, buffers, at, settings, base & INDEX_MASK);
+        } finally {
+            rings.exit();
+        }
+    }
+
+    /** The ring as it lies now; {@code before} when it lies there still. */
+    private static SplitRing locate(RingMemory rings, RingAddresses at, @Nullable SplitRing before) {
+        int size = at.size();
+        MemorySegment wasDescriptors = before == null ? null : before.descriptors();
+        MemorySegment wasAvailable = before == null ? null : before.available();
+        MemorySegment wasUsed = before == null ? null : before.used();
+        long bytes = SplitRing.descriptorBytes(size);
+        MemorySegment descriptors = part(rings, "descriptors", at.descriptors(), bytes, 16, wasDescriptors);
+        bytes = SplitRing.availableBytes(size);
+        MemorySegment available = part(rings, "available", at.available(), bytes, 2, wasAvailable);
+        bytes = SplitRing.usedBytes(size);
+        MemorySegment used = part(rings, "used", at.used(), bytes, 4, wasUsed);
+        if (before != null
+                && descriptors.equals(wasDescriptors)
+                && available.equals(wasAvailable)
+                && used.equals(wasUsed)) {
+            return before;
+        }
         requireApart(descriptors, available);
         requireApart(descriptors, used);
         requireApart(available, used);
-        SplitRing ring = new SplitRing(size, descriptors, available, used);
-        return new SplitQueue(ring, buffers, settings, base & INDEX_MASK, ring.usedIndex());
+        return new SplitRing(size, descriptors, available, used);
     }
 
-    private static MemorySegment part(GuestSpace rings, String name, long address, long lengthBytes, int alignment) {
-        MemorySegment memory = rings.atUserAddress(address, lengthBytes);
+    private static MemorySegment part(
+            RingMemory rings,
+            String name,
+            long address,
+            long lengthBytes,
+            int alignment,
+            @Nullable MemorySegment before) {
+        MemorySegment memory = rings.at(address, lengthBytes, "used".equals(name), before);
         if (memory == null) {
             throw new IllegalArgumentException(name + "=0x" + Long.toHexString(address) + " lengthBytes=" + lengthBytes
                     + " is not in guest memory");
@@ -97,9 +141,54 @@ public final class SplitQueue {
         }
     }
 
+    /**
+     * Begins an access to the ring, which {@link #exit} ends.
+     *
+     * @return false when there is no ring any more; then nothing has begun
+     */
+    private boolean enter() {
+        if (breakage != null) {
+            return false;
+        }
+        RingMemory guarded = guard;
+        if (guarded == null) {
+            return true;
+        }
+        guarded.enter();
+        long now = guarded.generation();
+        if (now == generation || relocate(guarded, now)) {
+            return true;
+        }
+        guarded.exit();
+        return false;
+    }
+
+    private void exit() {
+        RingMemory guarded = guard;
+        if (guarded != null) {
+            guarded.exit();
+        }
+    }
+
+    private boolean relocate(RingMemory guarded, long now) {
+        try {
+            ring = locate(guarded, addresses, ring);
+            generation = now;
+            return true;
+        } catch (IllegalArgumentException e) {
+            // The guest will never see what was not shown. As requests are completed in order, it is the last ones.
+            int unshown = inFlight + ((nextUsed - publishedUsed) & INDEX_MASK);
+            nextAvailable = (nextAvailable - unshown) & INDEX_MASK;
+            inFlight = 0;
+            ringIsGone = true;
+            breakage = "the ring is out of the device's reach: " + e.getMessage();
+            return false;
+        }
+    }
+
     /** The queue's size, and how many buffers a {@link Chain} for it needs. */
     public int size() {
-        return ring.size();
+        return size;
     }
 
     /** The available index of the request that comes next; what a front-end that stops the queue wants to know. */
@@ -117,38 +206,56 @@ public final class SplitQueue {
         return breakage;
     }
 
+    /** Whether {@link #breakage} is that the ring is out of reach, and no fault of what is in it. */
+    public boolean ringIsGone() {
+        return ringIsGone;
+    }
+
     /** Takes the next request. Chains that break a rule are answered here, so this looks at no more than the queue's size. */
     public Next next(Chain into) {
-        for (int looked = 0; looked <= ring.size(); looked++) {
-            if (breakage != null) {
+        for (int looked = 0; looked <= size; looked++) {
+            if (!enter()) {
                 return Next.BROKEN;
             }
-            if (nextAvailable == seenAvailable && !look()) {
-                return breakage == null ? Next.EMPTY : Next.BROKEN;
+            try {
+                Next found = takeNext(into);
+                if (found != null) {
+                    return found;
+                }
+            } finally {
+                exit();
             }
-            int head = ring.head(nextAvailable);
-            if (head >= ring.size()) {
-                return broken("head=" + head + " size=" + ring.size());
-            }
-            if (inFlight == ring.size()) {
-                return broken("requests in flight=" + inFlight + " and one more is offered"); // catalogue B26
-            }
-            nextAvailable = (nextAvailable + 1) & INDEX_MASK;
-            inFlight++;
-            if (into.take(ring, memory, settings, head)) {
-                return Next.REQUEST;
-            }
-            rejectedChains++;
-            complete(head, 0);
         }
         return Next.EMPTY; // A guest that refills faster than we look: others have their turn.
+    }
+
+    /** Looks at one chain; null when it was rejected. */
+    private @Nullable Next takeNext(Chain into) {
+        if (nextAvailable == seenAvailable && !look()) {
+            return breakage == null ? Next.EMPTY : Next.BROKEN;
+        }
+        int head = ring.head(nextAvailable);
+        if (head >= size) {
+            return broken("head=" + head + " size=" + size);
+        }
+        if (inFlight == size) {
+            return broken("requests in flight=" + inFlight + " and one more is offered"); // catalogue B26
+        }
+        nextAvailable = (nextAvailable + 1) & INDEX_MASK;
+        inFlight++;
+        if (into.take(ring, memory, settings, head)) {
+            return Next.REQUEST;
+        }
+        rejectedChains++;
+        complete(head, 0);
+        return null;
     }
 
     private boolean look() {
         int index = ring.availableIndex();
         int waiting = (index - nextAvailable) & INDEX_MASK;
-        if (waiting > ring.size()) {
-            broken("available index=" + index + " next=" + nextAvailable + " size=" + ring.size());
+        if (waiting > size) {
+            broken("available index=" + index + " next=" + nextAvailable + " size=" + size);
             return false;
         }
         seenAvailable = index;
@@ -167,12 +274,18 @@ public final class SplitQueue {
      * @param lengthBytes how much of the writable part was written
      */
     public void complete(int head, long lengthBytes) {
+        if (breakage != null) {
+            return;
+        }
         if (inFlight == 0) {
             throw new IllegalStateException("head=" + head + " is completed, and none is in flight");
         }
-        inFlight--;
-        ring.putUsed(nextUsed, head, (int) lengthBytes);
-        nextUsed = (nextUsed + 1) & INDEX_MASK;
+        if (enter()) {
+            inFlight--;
+            ring.putUsed(nextUsed, head, (int) lengthBytes);
+            nextUsed = (nextUsed + 1) & INDEX_MASK;
+            exit();
+        }
     }
 
     /**
@@ -181,9 +294,17 @@ public final class SplitQueue {
      * @return whether it wants to be notified
      */
     public boolean publish() {
-        if (nextUsed == publishedUsed || breakage != null) {
+        if (nextUsed == publishedUsed || !enter()) {
             return false;
         }
+        try {
+            return show();
+        } finally {
+            exit();
+        }
+    }
+
+    private boolean show() {
         int old = publishedUsed;
         publishedUsed = nextUsed;
         ring.publishUsedIndex(nextUsed);
@@ -200,7 +321,7 @@ public final class SplitQueue {
 
     /** Says that no notification is needed, as long as this side looks by itself. A hint: one may come all the same. */
     public void suppressNotifications() {
-        if (breakage != null) {
+        if (!enter()) {
             return;
         }
         if (settings.eventIndex()) {
@@ -208,6 +329,7 @@ public final class SplitQueue {
         } else {
             ring.putUsedFlags(NO_NOTIFY);
         }
+        exit();
     }
 
     /**
@@ -216,7 +338,7 @@ public final class SplitQueue {
      * @return whether one has come meanwhile, for which no notification needs to come: look again instead of sleeping
      */
     public boolean enableNotifications() {
-        if (breakage != null) {
+        if (!enter()) {
             return false;
         }
         if (settings.eventIndex()) {
@@ -225,11 +347,18 @@ public final class SplitQueue {
             ring.putUsedFlags(0);
         }
         VarHandle.fullFence(); // as in publish(), the other way round
-        return ring.availableIndex() != nextAvailable;
+        boolean pending = ring.availableIndex() != nextAvailable;
+        exit();
+        return pending;
     }
 
     /** Whether a request seems to wait; a plain look for whoever polls. */
     public boolean hasRequests() {
-        return breakage == null && ring.availableIndex() != nextAvailable;
+        if (!enter()) {
+            return false;
+        }
+        boolean waits = ring.availableIndex() != nextAvailable;
+        exit();
+        return waits;
     }
 }

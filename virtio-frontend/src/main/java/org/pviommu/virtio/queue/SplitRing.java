@@ -60,6 +60,18 @@ final class SplitRing {
         return size;
     }
 
+    MemorySegment descriptors() {
+        return descriptors;
+    }
+
+    MemorySegment available() {
+        return available;
+    }
+
+    MemorySegment used() {
+        return used;
+    }
+
     /** Acquire: heads and descriptors that the guest wrote before it raised the index are visible after this. */
     int availableIndex() {
         return (short) SHORT.getAcquire(available, (long) INDEX) & 0xffff;

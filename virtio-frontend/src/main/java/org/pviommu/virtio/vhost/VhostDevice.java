@@ -4,7 +4,7 @@ import java.util.List;
 import org.pviommu.virtio.queue.BufferMemory;
 import org.pviommu.virtio.queue.Chain;
 import org.pviommu.virtio.queue.GuestSpace;
-import org.pviommu.virtio.queue.RingAddresses;
+import org.pviommu.virtio.queue.RingMemory;
 import org.pviommu.virtio.queue.SplitQueue;
 
 /**
@@ -47,9 +47,9 @@ public interface VhostDevice {
         return space;
     }
 
-    /** Where a queue's rings really are, for a device that an IOMMU stands before; otherwise where the front-end says. */
-    default RingAddresses rings(int queue, GuestSpace space, RingAddresses at) {
-        return at;
+    /** What the addresses of a queue's rings lead to, likewise. Asked again as long as the queue cannot be opened. */
+    default RingMemory rings(int queue, GuestSpace space) {
+        return space;
     }
 
     /**

@@ -1,8 +1,8 @@
 package org.pviommu.virtio.vhost;
 
 /**
- * Port: where a device's socket says what happens, for people. A peer can
- * cause as many lines as it sends messages: whoever implements this limits their rate. Any thread.
+ * Port: where a device's socket says what happens, for people. The server has limited the rate: a peer can cause as many lines as it
+ * sends messages. Any thread.
  */
 public interface VhostLog {
     /** Something ordinary. */

@@ -6,6 +6,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.pviommu.engine.GuestFaultException;
 import org.pviommu.natives.EventFd;
 import org.pviommu.natives.NativeException;
 import org.pviommu.natives.Poller;
@@ -63,7 +64,7 @@ public final class VhostServer implements AutoCloseable {
         }
         this.device = device;
         this.settings = settings;
-        this.log = log;
+        this.log = new LimitedLog(log, System::nanoTime);
         try {
             listener = UnixSocket.listenStream(settings.path(), BACKLOG);
         } catch (RuntimeException e) {
@@ -141,7 +142,7 @@ public final class VhostServer implements AutoCloseable {
         } catch (ProtocolException e) {
             counters.protocolErrors.increment();
             log.warning("vhost: " + settings.path() + " closed: " + e.getMessage());
-        } catch (InternalError e) {
+        } catch (InternalError | GuestFaultException e) {
             // Memory that the peer has cut short behind our mapping (catalogue C10): its fault, and its connection's
             // end.
             counters.protocolErrors.increment();
@@ -196,6 +197,7 @@ public final class VhostServer implements AutoCloseable {
         private final Poller poller;
         private final VhostSession session;
         private long messageBeganNs;
+        private int rounds;
 
         Loop(MessageChannel channel, Poller poller, VhostSession session) {
             this.channel = channel;
@@ -209,6 +211,8 @@ public final class VhostServer implements AutoCloseable {
                 // Once more: the last message may have opened a queue in which a request waits whose kick is spent.
                 if (!serveQueues() && !enableNotifications()) {
                     await(channel.midMessage() ? Math.min(settings.messageTimeoutMs(), SLEEP_MS) : SLEEP_MS);
+                } else if (++rounds % LOOKS_PER_POLL == 0) {
+                    await(0); // Messages are heard, however fast a guest refills its queues.
                 }
                 requireMessageInTime();
             }
@@ -241,7 +245,8 @@ public final class VhostServer implements AutoCloseable {
             for (Vring vring : session.vrings()) {
                 note(session.openReady(vring));
                 SplitQueue queue = vring.queue();
-                if (queue != null && queue.hasRequests()) {
+                // A ring that has gone is a reason to serve, too: it is closed there, and may come back.
+                if (queue != null && (queue.hasRequests() || queue.breakage() != null)) {
                     int before = queue.nextAvailable();
                     note(vring.serve(device));
                     busy |= queue.nextAvailable() != before;

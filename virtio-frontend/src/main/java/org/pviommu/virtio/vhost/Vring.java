@@ -8,6 +8,7 @@ import org.pviommu.virtio.queue.Chain;
 import org.pviommu.virtio.queue.GuestSpace;
 import org.pviommu.virtio.queue.QueueSettings;
 import org.pviommu.virtio.queue.RingAddresses;
+import org.pviommu.virtio.queue.RingMemory;
 import org.pviommu.virtio.queue.SplitQueue;
 
 /**
@@ -30,6 +31,12 @@ final class Vring implements AutoCloseable {
     private @Nullable Chain chain;
     /** Opening was tried and failed, or the ring broke: not tried again before something about it changes. */
     private boolean unusable;
+    /** It is unusable because an IOMMU stood before it, and may not for ever. */
+    private boolean mayComeBack;
+    /** Where it was looked for, and when, as {@link RingMemory#generation} counts. */
+    private RingMemory rings = GuestSpace.EMPTY;
+
+    private long generation;
 
     Vring(int index) {
         this.index = index;
@@ -132,25 +139,27 @@ final class Vring implements AutoCloseable {
     @Nullable
     String openIfReady(VhostDevice device, GuestSpace space, QueueSettings settings) {
         RingAddresses at = addresses;
-        if (queue != null || unusable || !started || !enabled || size == 0 || at == null) {
+        if (queue != null || !started || !enabled || size == 0 || at == null) {
             return null;
         }
+        RingMemory now = device.rings(index, space);
+        if (unusable && (!mayComeBack || (now.equals(rings) && now.generation() == generation))) {
+            return null;
+        }
+        rings = now;
+        generation = now.generation();
         try {
             RingAddresses sized = new RingAddresses(size, at.descriptors(), at.available(), at.used());
-            SplitQueue opened = SplitQueue.open(
-                    space,
-                    device.buffers(index, space),
-                    device.rings(index, space, sized),
-                    device.maxQueueSize(),
-                    base,
-                    settings);
+            SplitQueue opened =
+                    SplitQueue.open(now, device.buffers(index, space), sized, device.maxQueueSize(), base, settings);
             if (chain == null || chain.capacity() != size) {
                 chain = new Chain(size);
             }
             queue = opened;
+            unusable = false;
             return null;
         } catch (IllegalArgumentException e) {
-            return fail(String.valueOf(e.getMessage()));
+            return fail(String.valueOf(e.getMessage()), now.moves());
         }
     }
 
@@ -171,12 +180,13 @@ final class Vring implements AutoCloseable {
             signal(call);
         }
         String breakage = open.breakage();
-        return breakage == null ? null : fail(breakage);
+        return breakage == null ? null : fail(breakage, open.ringIsGone());
     }
 
-    private String fail(String why) {
+    private String fail(String why, boolean temporary) {
         suspend();
         unusable = true;
+        mayComeBack = temporary;
         signal(error);
         return "queue=" + index + " stopped: " + why;
     }

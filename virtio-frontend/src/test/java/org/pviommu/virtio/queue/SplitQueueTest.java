@@ -303,10 +303,14 @@ class SplitQueueTest {
             }
 
             @Override
-            public void copyIn(long address, MemorySegment to, long toOffset, long lengthBytes) {}
+            public boolean copyIn(long address, MemorySegment to, long toOffset, long lengthBytes) {
+                return true;
+            }
 
             @Override
-            public void copyOut(MemorySegment from, long fromOffset, long address, long lengthBytes) {}
+            public boolean copyOut(MemorySegment from, long fromOffset, long address, long lengthBytes) {
+                return true;
+            }
         };
         for (long cap : new long[] {0x1_0000_0003L, 0x1_0000_0004L}) {
             first.fill((byte) 0);

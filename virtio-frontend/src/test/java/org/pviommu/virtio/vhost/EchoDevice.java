@@ -3,6 +3,8 @@ package org.pviommu.virtio.vhost;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +22,10 @@ final class EchoDevice implements VhostDevice {
     volatile int regions;
     volatile @Nullable Waker waker;
     volatile boolean failing;
+    /** A request waits in the device until this is open. */
+    volatile CountDownLatch gate = new CountDownLatch(0);
+
+    final CountDownLatch served = new CountDownLatch(1);
     private final byte[] config = new byte[CONFIG_BYTES];
     private final MemorySegment copy = Arena.ofAuto().allocate(65536);
 
@@ -71,8 +77,20 @@ final class EchoDevice implements VhostDevice {
         while (queue == 0 && requests.next(chain) == SplitQueue.Next.REQUEST) {
             long bytes = Math.min(chain.readableBytes(), chain.writableBytes());
             chain.read(0, copy, 0, bytes);
+            served.countDown();
+            await(gate);
             chain.write(0, copy, 0, bytes);
             requests.complete(chain.head(), bytes);
+        }
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            if (!latch.await(FrontEnd.GUARD_MS, TimeUnit.MILLISECONDS)) {
+                throw new IllegalStateException("nobody opened the gate");
+            }
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
         }
     }
 

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,6 +19,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -588,6 +591,27 @@ class VhostServerTest {
         frontEnd.echo(1);
     }
 
+    /** Neither was offered: each is refused, the descriptor closed, and nothing is kept of it. */
+    @Test
+    void C15_floodOfInflightBuffersKeepsNothing() throws Exception {
+        VhostServer server = serve();
+        FrontEnd frontEnd = started();
+        long before = openFds();
+        for (int i = 0; i < 3000; i++) {
+            boolean set = i % 2 == 0;
+            byte[] description = FrontEnd.words(FrontEnd.MEMORY_BYTES, 0, 16L << 16 | 2);
+            if (set) {
+                assertFalse(frontEnd.ask(32, description, frontEnd.memory.fd()));
+            } else {
+                assertFalse(frontEnd.ask(31, description));
+            }
+        }
+        awaitFds(before, "in the end");
+        assertEquals(3000, server.counters().refusedMessages());
+        assertTrue(lines.size() <= 2 * LimitedLog.BURST + 60, "lines=" + lines.size());
+        frontEnd.echo(1);
+    }
+
     @Test
     void C16_memoryThatIsReplacedWhileQueuesAreBusy() {
         serve(device, path, FrontEnd.GUARD_MS, 50_000, uid);
@@ -732,6 +756,32 @@ class VhostServerTest {
         }
         frontEnd.startQueue();
         frontEnd.echo(1);
+    }
+
+    /** The reset waits for the request, whose answer is shown before; after the reset nothing of the ring is touched. */
+    @Test
+    void B29_resetWhileARequestIsInTheDevice() throws Exception {
+        serve();
+        FrontEnd frontEnd = started();
+        device.gate = new CountDownLatch(1);
+        frontEnd.offer(7);
+        frontEnd.kick.signal();
+        assertTrue(device.served.await(FrontEnd.GUARD_MS, TimeUnit.MILLISECONDS));
+        frontEnd.send(34, FrontEnd.NEED_REPLY, new byte[0]);
+        assertFalse(frontEnd.socket.awaitReadable(100), "acknowledged while a request is under way");
+        device.gate.countDown();
+        assertEquals(0, frontEnd.number());
+        assertEquals(1, device.resets.get());
+        frontEnd.awaitEcho(7);
+        byte[] after = frontEnd.memory.segment().toArray(ValueLayout.JAVA_BYTE);
+        frontEnd.offer(8);
+        byte[] offered = frontEnd.memory.segment().toArray(ValueLayout.JAVA_BYTE);
+        frontEnd.kick.signal();
+        for (int i = 0; i < 20; i++) {
+            assertTrue(frontEnd.ask(3, new byte[0]));
+        }
+        assertArrayEquals(offered, frontEnd.memory.segment().toArray(ValueLayout.JAVA_BYTE));
+        assertFalse(Arrays.equals(after, offered));
     }
 
     @Test

@@ -112,7 +112,7 @@ public final class Describe {
     }
 
     static String status(int status) {
-        return status == 0 ? "ok" : IommuStatus.name(status);
+        return status >= 0 ? RequestStatus.name(status) : IommuStatus.name(status); // 0 is ok in both
     }
 
     /** What the operations of a run were about. */

@@ -106,6 +106,10 @@ final class RandomDevice implements AutoCloseable {
         }
     }
 
+    DomainExecutor device() {
+        return requireDevice();
+    }
+
     private DomainExecutor requireDevice() {
         DomainExecutor there = device;
         if (there == null) {

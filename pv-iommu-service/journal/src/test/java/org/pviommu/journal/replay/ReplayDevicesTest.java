@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.pviommu.engine.DomainExecutor;
 import org.pviommu.engine.Engine;
 import org.pviommu.journal.MemoryJournal;
 import org.pviommu.journal.Seed;
@@ -170,6 +171,47 @@ class ReplayDevicesTest {
             Difference difference = replayer.run(Long.MAX_VALUE).difference();
             return difference != null;
         }
+    }
+
+    @Test
+    void shouldTellWhyAnIovaLeadsWhereItLeads() {
+        try (RandomDevice random = new RandomDevice(5, 0)) {
+            DomainExecutor device = random.device();
+            device.reset();
+            device.attach(7, 2, false);
+            device.map(7, 0x10_000, 0x12_fff, 0x40_000, 3, false);
+            device.map(7, 0x11_000, 0x11_fff, 0x41_000, 3, false);
+            device.map(7, 0x20_000, 0x20_fff, 0x41_000, 3, false);
+            device.endBatch();
+            device.unmap(7, 0x11_000, 0x11_fff);
+            device.endBatch();
+            assertEquals(
+                    "now: iova 0x10000..0x12fff leads to 0x40000 rw",
+                    why(random, 0x11).getLast());
+            random.guest().loseMemory(0x40, 0x20);
+            device.detach(7, 2);
+            device.endBatch();
+
+            List<String> lines = why(random, 0x11).stream()
+                    .map(line -> line.replaceFirst("record \\d+ \\S+ ", ""))
+                    .toList();
+            assertEquals(
+                    List.of(
+                            "attach endpoint 0x2 to domain 7 ok",
+                            "map domain 7 iova 0x10000..0x12fff -> 0x40000 rw ok",
+                            "map domain 7 iova 0x11000..0x11fff -> 0x41000 rw INVAL",
+                            "unmap domain 7 iova 0x11000..0x11fff RANGE",
+                            "the guest lost mfns 0x40..0x5f",
+                            "detach endpoint 0x2 from domain 7 ok",
+                            "the domain is gone with its last endpoint",
+                            "now: guest 3 has no domain 7"),
+                    lines);
+        }
+    }
+
+    private static List<String> why(RandomDevice random, long bfn) {
+        return Why.ofDomain(random.journal.source(), RandomDevice.GUEST, 7, bfn, bfn)
+                .lines();
     }
 
     @Test

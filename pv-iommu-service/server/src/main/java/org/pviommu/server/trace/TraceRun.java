@@ -21,7 +21,7 @@ public final class TraceRun {
     private static final long PAGES_FROM_4_KIB = -4096L;
     private static final int PROBE_BYTES = 512;
     private static final IommuConfig CONFIG =
-            new IommuConfig(Profile.VIRTIO_1_2, PAGES_FROM_4_KIB, 0, -1L, 0, -1, PROBE_BYTES, true, true);
+            new IommuConfig(Profile.VIRTIO_1_2, PAGES_FROM_4_KIB, 0, -1L, 0, -1, PROBE_BYTES, true, true, true);
 
     /** By number; {@link TraceDriver#UNANSWERED} is not among them. */
     private static final List<String> NAMES =
