@@ -4,9 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 import org.pviommu.engine.BatchLog;
-import org.pviommu.engine.DomainExecutor;
 import org.pviommu.engine.DomainInfo;
 import org.pviommu.engine.EndpointDescriptor;
 import org.pviommu.engine.Engine;
@@ -18,9 +16,9 @@ import org.pviommu.engine.RangeMapping;
 import org.pviommu.engine.ReservedRegion;
 import org.pviommu.host.SimulatedIommu;
 import org.pviommu.natives.SharedMemory;
+import org.pviommu.virtio.iommu.EngineDomains;
 import org.pviommu.virtio.iommu.IommuPort;
-import org.pviommu.virtio.iommu.ReservedMemory;
-import org.pviommu.virtio.vhost.MappedRegion;
+import org.pviommu.virtio.memory.GuestMemoryShare;
 
 /**
  * The engine as the target of a trace: one guest with 512 MiB of memory, as the recorded machines had, on the simulated host and
@@ -35,9 +33,9 @@ public final class EngineTrace implements TraceTarget {
 
     private final Engine engine;
     private final Guest guest;
-    private final Port port;
+    private final EngineDomains port;
 
-    private EngineTrace(Engine engine, Guest guest, Port port) {
+    private EngineTrace(Engine engine, Guest guest, EngineDomains port) {
         this.engine = engine;
         this.guest = guest;
         this.port = port;
@@ -58,7 +56,8 @@ public final class EngineTrace implements TraceTarget {
                         .map(endpoint -> new EndpointDescriptor(endpoint, reserved))
                         .toList());
         guest.registerMemory(0, PAGES, new TraceMemory(SharedMemory.create("trace", PAGES * PAGE_BYTES, 0)));
-        return new EngineTrace(engine, guest, new Port(new DomainExecutor(engine, guest, endpoints, true), endpoints));
+        GuestMemoryShare memory = new GuestMemoryShare(engine, guest);
+        return new EngineTrace(engine, guest, new EngineDomains(engine, guest, endpoints, true, memory));
     }
 
     @Override
@@ -85,7 +84,7 @@ public final class EngineTrace implements TraceTarget {
 
     @Override
     public void close() {
-        port.executor.close();
+        port.disconnected();
         engine.close();
     }
 
@@ -110,59 +109,5 @@ public final class EngineTrace implements TraceTarget {
         public void close() {
             memory.close();
         }
-    }
-
-    /** The executor has the same requests and statuses as the device. */
-    private record Port(DomainExecutor executor, List<Integer> endpoints) implements IommuPort {
-        @Override
-        public int attach(int domain, int endpoint, boolean bypass) {
-            return executor.attach(domain, endpoint, bypass);
-        }
-
-        @Override
-        public int detach(int domain, int endpoint) {
-            return executor.detach(domain, endpoint);
-        }
-
-        @Override
-        public int map(int domain, long first, long last, long target, int access, boolean mmio) {
-            return executor.map(domain, first, last, target, access, mmio);
-        }
-
-        @Override
-        public int unmap(int domain, long first, long last) {
-            return executor.unmap(domain, first, last);
-        }
-
-        @Override
-        public @Nullable ReservedMemory probe(int endpoint) {
-            if (!endpoints.contains(endpoint)) {
-                return null;
-            }
-            long first = INTERRUPTS.first() * PAGE_BYTES;
-            long last = (INTERRUPTS.last() + 1) * PAGE_BYTES - 1;
-            return new ReservedMemory(List.of(new ReservedMemory.Region(first, last, true)));
-        }
-
-        @Override
-        public boolean endBatch() {
-            return executor.endBatch();
-        }
-
-        @Override
-        public void setBypass(boolean on) {
-            executor.setBypass(on);
-        }
-
-        @Override
-        public void memoryChanged(List<MappedRegion> regions) {}
-
-        @Override
-        public void reset() {
-            executor.reset();
-        }
-
-        @Override
-        public void disconnected() {}
     }
 }
