@@ -63,7 +63,8 @@ public final class SplitQueue {
         this.ring = locate(rings, addresses, null);
         this.nextUsed = ring.usedIndex();
         this.publishedUsed = nextUsed;
-        // A front-end that lost its back-end looks at the ring for where to go on, and looks in the wrong place when an IOMMU
+        // A front-end that lost its back-end looks at the ring for where to go on, and looks in the wrong place when an
+        // IOMMU
         // stands before it. What was taken was answered, in order, so the used index says it as well.
         this.nextAvailable = rings.moves() ? nextUsed : nextAvailable;
         this.seenAvailable = this.nextAvailable;

@@ -74,7 +74,8 @@ final class TraceCommand {
             results.add(new FileResult(file, run(file)));
         }
         if (output == Output.json) {
-            out().println(Json.write(Map.of("traces", results.stream().map(TraceCommand::object).toList())));
+            out().println(Json.write(
+                    Map.of("traces", results.stream().map(TraceCommand::object).toList())));
         } else {
             tell(results);
         }

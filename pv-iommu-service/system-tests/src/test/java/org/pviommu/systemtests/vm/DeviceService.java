@@ -130,7 +130,8 @@ final class DeviceService implements AutoCloseable {
         try (HttpClient client = HttpClient.newHttpClient()) {
             Map<String, @Nullable Object> ready =
                     Json.object(Files.readString(runDirectory().resolve(RunFiles.READY)));
-            String token = Files.readString(runDirectory().resolve(RunFiles.TOKEN)).strip();
+            String token =
+                    Files.readString(runDirectory().resolve(RunFiles.TOKEN)).strip();
             HttpRequest request = HttpRequest.newBuilder(URI.create(ready.get("http") + "/metrics"))
                     .header("Authorization", "Bearer " + token)
                     .timeout(Duration.ofSeconds(RESTORE_S))
