@@ -59,7 +59,11 @@ final class TopologyCommand {
                             required = true,
                             description = "Where the virtio-iommu is, on the root bus.")
                     String iommu,
-            @Option(names = "--to", paramLabel = "FILE", description = "Write the table there. Default: print its bytes.") @Nullable
+            @Option(
+                            names = "--to",
+                            paramLabel = "FILE",
+                            description = "Write the table there. Default: print its bytes.")
+                    @Nullable
                     Path to,
             @Parameters(
                             paramLabel = "DEVICE[-DEVICE][=ID]",

@@ -21,7 +21,8 @@ public record EndpointRange(int first, int last, int firstEndpoint) {
      */
     public EndpointRange {
         if (segment(first) != segment(last)) {
-            throw new IllegalArgumentException("range=" + text(first, last) + " spans PCI segments: one range for each");
+            throw new IllegalArgumentException(
+                    "range=" + text(first, last) + " spans PCI segments: one range for each");
         }
         if (Integer.compareUnsigned(first, last) > 0) {
             throw new IllegalArgumentException("range=" + text(first, last) + " ends before it begins");
@@ -84,7 +85,6 @@ public record EndpointRange(int first, int last, int firstEndpoint) {
     private static boolean intersect(int first, int last, int otherFirst, int otherLast) {
         return Integer.compareUnsigned(first, otherLast) <= 0 && Integer.compareUnsigned(otherFirst, last) <= 0;
     }
-
 
     private static String text(int first, int last) {
         return EndpointId.format(first) + "-" + EndpointId.format(last);

@@ -28,8 +28,9 @@ public final class Viot {
 
     /** The whole table, as QEMU's {@code -acpitable file=} takes it. */
     public static byte[] table(Topology topology) {
-        int lengthBytes =
-                HEADER_BYTES + IOMMU_NODE_BYTES + RANGE_NODE_BYTES * topology.ranges().size();
+        int lengthBytes = HEADER_BYTES
+                + IOMMU_NODE_BYTES
+                + RANGE_NODE_BYTES * topology.ranges().size();
         ByteBuffer table = ByteBuffer.allocate(lengthBytes).order(ByteOrder.LITTLE_ENDIAN);
         putHeader(table, 1 + topology.ranges().size());
         putIommu(table, topology.iommu());

@@ -68,8 +68,7 @@ final class TraceDriver implements AutoCloseable {
         this.probeBytes = probeBytes;
         GuestSpace space = new GuestSpace(List.of(new MemoryRegion(0, 0, memory)));
         RingAddresses at = new RingAddresses(SIZE, 0, AVAILABLE, USED);
-        queue = SplitQueue.open(
-                space, space, at, SIZE, 0, new QueueSettings(false, false, device.maxRequestBytes()));
+        queue = SplitQueue.open(space, space, at, SIZE, 0, new QueueSettings(false, false, device.maxRequestBytes()));
     }
 
     /** Offers a request; a kick has to follow when there are {@link #MAX_KICK}. */

@@ -54,7 +54,8 @@ final class TraceParser {
             case "P" -> fields(1, new Probe(hex32("endpoint", 1)));
             case "A" -> fields(3, new Attach(domain(), hex32("endpoint", 2), hex32("flags", 3)));
             case "D" -> fields(2, new Detach(domain(), hex32("endpoint", 2)));
-            case "M" -> fields(5, new Map(domain(), hex("first", 2), hex("last", 3), hex("target", 4), hex32("flags", 5)));
+            case "M" ->
+                fields(5, new Map(domain(), hex("first", 2), hex("last", 3), hex("target", 4), hex32("flags", 5)));
             case "U" -> fields(3, new Unmap(domain(), hex("first", 2), hex("last", 3)));
             case "K" -> fields(1, new Kick(decimal("requests", 1)));
             case "S" -> fields(1, new Section(word("name", 1)));

@@ -111,8 +111,7 @@ class TopologyTest {
         "0x20, '', endpoint= is not a number",
     })
     void shouldNameWhatIsWrong(String iommu, String range, String message) {
-        IllegalArgumentException refused =
-                assertThrows(IllegalArgumentException.class, () -> topology(iommu, range));
+        IllegalArgumentException refused = assertThrows(IllegalArgumentException.class, () -> topology(iommu, range));
 
         assertTrue(String.valueOf(refused.getMessage()).contains(message), refused::getMessage);
     }

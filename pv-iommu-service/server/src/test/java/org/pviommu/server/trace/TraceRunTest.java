@@ -35,7 +35,8 @@ class TraceRunTest {
     })
     void shouldSendWhatWasRecordedInItsKicks(String file, long requests, int kicks) throws IOException {
         List<String> lines = Files.readAllLines(TRACES.resolve(file));
-        long recorded = lines.stream().filter(line -> line.matches("[PADMU] .*")).count();
+        long recorded =
+                lines.stream().filter(line -> line.matches("[PADMU] .*")).count();
         long kicked = lines.stream().filter(line -> line.startsWith("K ")).count();
 
         TraceResult result = TraceRun.run(lines, target);
@@ -63,8 +64,7 @@ class TraceRunTest {
 
         assertEquals(6, result.requests());
         assertEquals(1, result.liveMappings());
-        assertEquals(
-                List.of(new LiveMapping(-1, -4096, -1, 0x1000, 6)), List.copyOf(target.mappings));
+        assertEquals(List.of(new LiveMapping(-1, -4096, -1, 0x1000, 6)), List.copyOf(target.mappings));
         assertTrue(result.nsPerRequest() > 0);
     }
 
@@ -145,7 +145,8 @@ class TraceRunTest {
     @Test
     void shouldFindTheEndpoints() {
         assertEquals(
-                List.of(0, 0x28, 0x100), TraceRun.endpoints(List.of("P 28", "A 1 100 0", "nonsense", "P 0", "A 2 28 0")));
+                List.of(0, 0x28, 0x100),
+                TraceRun.endpoints(List.of("P 28", "A 1 100 0", "nonsense", "P 0", "A 2 28 0")));
         assertThrows(IllegalArgumentException.class, () -> TraceParser.parse("nonsense"));
     }
 

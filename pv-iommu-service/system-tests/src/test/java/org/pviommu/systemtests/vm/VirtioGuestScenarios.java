@@ -43,17 +43,15 @@ class VirtioGuestScenarios {
     }
 
     private List<String> iommu(String inputRange, String... more) {
-        List<String> parts = new ArrayList<>(List.of(
-                option("iommu.sock"), "input-range=" + inputRange, "endpoints=" + ENDPOINTS));
+        List<String> parts =
+                new ArrayList<>(List.of(option("iommu.sock"), "input-range=" + inputRange, "endpoints=" + ENDPOINTS));
         parts.addAll(List.of(more));
         return List.of("--vhost-user-iommu", String.join(",", parts));
     }
 
     private List<String> disk(boolean ext4) {
         Path image = VirtioMachine.image(directory, IMAGE_MIB, ext4);
-        return List.of(
-                "--vhost-user-blk",
-                "0x30," + directory.resolve("disk.sock") + "," + image + ",guest=" + GUEST);
+        return List.of("--vhost-user-blk", "0x30," + directory.resolve("disk.sock") + "," + image + ",guest=" + GUEST);
     }
 
     private List<String> hypercalls() {
@@ -147,7 +145,11 @@ class VirtioGuestScenarios {
     @Test
     void userSpaceVfioOnTwoGroups() {
         try (DeviceService service = DeviceService.start(directory, iommu(WINDOW))) {
-            new VirtioMachine("virtio-vfio").withIommu(directory).with("--edu", "2").run("vfio").requireGood();
+            new VirtioMachine("virtio-vfio")
+                    .withIommu(directory)
+                    .with("--edu", "2")
+                    .run("vfio")
+                    .requireGood();
 
             requireOnlyOk(service);
         }
@@ -158,7 +160,10 @@ class VirtioGuestScenarios {
     @Test
     void hypercallsFromAKernel() {
         try (DeviceService service = DeviceService.start(directory, hypercalls())) {
-            new VirtioMachine("virtio-hypercalls").withHypercalls(directory).run("hypercalls").requireGood();
+            new VirtioMachine("virtio-hypercalls")
+                    .withHypercalls(directory)
+                    .run("hypercalls")
+                    .requireGood();
 
             assertTrue(service.metric("pvi_calls", "") > 0);
         }
@@ -184,7 +189,10 @@ class VirtioGuestScenarios {
     }
 
     private VirtioMachine premapped(String name) {
-        return new VirtioMachine(name).withHypercalls(directory).withDisk(directory).with("--plain-firmware");
+        return new VirtioMachine(name)
+                .withHypercalls(directory)
+                .withDisk(directory)
+                .with("--plain-firmware");
     }
 
     // ---- the service goes away

@@ -85,8 +85,10 @@ final class VirtioMachine {
         /** Every case held, and there was one. */
         void requireGood() {
             long cases = lines.stream().filter(line -> line.startsWith("case ")).count();
-            Check.that(exitCode == 0 && cases > 0, "exit code " + exitCode + " (2: something is missing, 124: time limit,"
-                    + " 125: no result): " + String.join("; ", lines));
+            Check.that(
+                    exitCode == 0 && cases > 0,
+                    "exit code " + exitCode + " (2: something is missing, 124: time limit," + " 125: no result): "
+                            + String.join("; ", lines));
         }
 
         /** No case failed; not all need have been run. */
@@ -104,7 +106,8 @@ final class VirtioMachine {
 
     /** Boots it for these cases. */
     Outcome run(String... cases) {
-        List<String> command = new ArrayList<>(List.of(SCRIPTS.resolve("virtio-guest.sh").toString()));
+        List<String> command =
+                new ArrayList<>(List.of(SCRIPTS.resolve("virtio-guest.sh").toString()));
         command.addAll(List.of("--logs", LOGS.resolve(name).toString()));
         command.addAll(options);
         command.addAll(List.of(cases));
