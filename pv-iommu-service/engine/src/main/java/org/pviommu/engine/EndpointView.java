@@ -45,6 +45,11 @@ final class EndpointView implements EndpointTranslation {
     }
 
     @Override
+    public boolean isBypass() {
+        return binding.source() instanceof IdentitySpace;
+    }
+
+    @Override
     public long generation() {
         return binding.generation();
     }

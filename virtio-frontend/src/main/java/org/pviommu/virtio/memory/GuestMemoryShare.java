@@ -10,6 +10,7 @@ import java.util.Set;
 import org.pviommu.engine.Engine;
 import org.pviommu.engine.EngineException;
 import org.pviommu.engine.Guest;
+import org.pviommu.engine.GuestMemory;
 import org.pviommu.natives.FileDescriptor;
 import org.pviommu.natives.NativeException;
 import org.pviommu.virtio.vhost.MappedRegion;
@@ -67,6 +68,28 @@ public final class GuestMemoryShare {
         refused.keySet().removeIf(part -> !isTold(part));
         dropWhatIsGone();
         parts.forEach(this::register);
+    }
+
+    /**
+     * A memory table as a guest that comes back brings it, by first mfn; each is the caller's to close.
+     *
+     * @throws NativeException when the kernel refuses; nothing is left behind
+     */
+    public static Map<Long, GuestMemory> map(List<MappedRegion> regions) {
+        Map<Long, GuestMemory> memories = new LinkedHashMap<>();
+        try {
+            for (MappedRegion region : regions) {
+                SharedPart part = SharedPart.of(region);
+                if (part != null) {
+                    memories.put(
+                            part.firstMfn(), RegionMemory.map(region.memory().fd(), part));
+                }
+            }
+            return memories;
+        } catch (RuntimeException e) {
+            memories.values().forEach(GuestMemory::close);
+            throw e;
+        }
     }
 
     /** What is told but could not be registered, and why: for people. */

@@ -606,10 +606,10 @@ class VhostServerTest {
                 assertFalse(frontEnd.ask(31, description));
             }
         }
+        frontEnd.echo(1);
         awaitFds(before, "in the end");
         assertEquals(3000, server.counters().refusedMessages());
         assertTrue(lines.size() <= 2 * LimitedLog.BURST + 60, "lines=" + lines.size());
-        frontEnd.echo(1);
     }
 
     @Test

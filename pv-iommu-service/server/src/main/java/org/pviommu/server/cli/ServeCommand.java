@@ -149,7 +149,8 @@ final class ServeCommand implements Callable<Integer> {
             return new DeviceConfig(
                     iommus.stream().map(DeviceText::iommu).toList(),
                     disks.stream().map(DeviceText::disk).toList(),
-                    hypercalls.stream().map(DeviceText::hypercalls).toList());
+                    hypercalls.stream().map(DeviceText::hypercalls).toList(),
+                    DeviceConfig.DEFAULT_POLL_US);
         } catch (ConfigException wrong) {
             throw CommandException.usage(String.valueOf(wrong.getMessage()));
         }

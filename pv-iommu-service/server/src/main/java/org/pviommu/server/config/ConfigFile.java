@@ -36,6 +36,8 @@ public final class ConfigFile {
     private static final int MAX_FILE_CHARS = 1 << 20;
     private static final int MAX_DEPTH = 20;
     private static final int MAX_PORT = 65_535;
+    /** A second of a whole processor. */
+    private static final int MAX_POLL_US = 1_000_000;
     /** A century. */
     private static final long MAX_AGE_HOURS = 876_000;
 
@@ -92,7 +94,7 @@ public final class ConfigFile {
                         policy,
                         accepts,
                         named,
-                        DeviceConfig.none())
+                        DeviceConfig.none().withPollUs(devices.pollUs()))
                 .withDevices(devices);
     }
 
@@ -101,7 +103,8 @@ public final class ConfigFile {
         DeviceConfig devices = new DeviceConfig(
                 list(node, "iommu", DeviceText::iommu),
                 list(node, "blk", DeviceText::disk),
-                list(node, "hypercall", DeviceText::hypercalls));
+                list(node, "hypercall", DeviceText::hypercalls),
+                (int) node.number("poll-us", DeviceConfig.DEFAULT_POLL_US, 0, MAX_POLL_US));
         node.refuseOthers();
         return devices;
     }

@@ -14,10 +14,13 @@ import org.pviommu.virtio.iommu.Profile;
  * @param iommus virtio-iommu devices, at most one for a guest
  * @param disks block devices
  * @param hypercalls hypercall devices, at most one for a guest
+ * @param pollUs how long a socket's queues are looked at again and again before its thread sleeps; 0 = not at all
  */
-public record DeviceConfig(List<Iommu> iommus, List<Disk> disks, List<Hypercalls> hypercalls) {
+public record DeviceConfig(List<Iommu> iommus, List<Disk> disks, List<Hypercalls> hypercalls, int pollUs) {
     /** The guest of a device that names none: one machine needs no numbers. */
     public static final int DEFAULT_GUEST = 1;
+    /** Longer than a driver takes from one request to the next, shorter than anybody notices. */
+    public static final int DEFAULT_POLL_US = 50;
 
     /**
      * A virtio-iommu device.
@@ -93,13 +96,18 @@ public record DeviceConfig(List<Iommu> iommus, List<Disk> disks, List<Hypercalls
 
     /** None of them. */
     public static DeviceConfig none() {
-        return new DeviceConfig(List.of(), List.of(), List.of());
+        return new DeviceConfig(List.of(), List.of(), List.of(), DEFAULT_POLL_US);
     }
 
-    /** These and those. */
+    /** These and those; the poll time stays. */
     public DeviceConfig and(DeviceConfig more) {
         return new DeviceConfig(
-                joined(iommus, more.iommus), joined(disks, more.disks), joined(hypercalls, more.hypercalls));
+                joined(iommus, more.iommus), joined(disks, more.disks), joined(hypercalls, more.hypercalls), pollUs);
+    }
+
+    /** The same with another poll time. */
+    public DeviceConfig withPollUs(int us) {
+        return new DeviceConfig(iommus, disks, hypercalls, us);
     }
 
     private static <T> List<T> joined(List<T> some, List<T> more) {

@@ -44,6 +44,9 @@ final class ServiceMetrics implements MultiCollector {
         if (service.host() instanceof KernelIommu kernel) {
             all.addAll(HostMetrics.of(kernel.statistics()));
         }
+        if (!service.machines().servers().isEmpty()) {
+            all.addAll(MachineMetrics.of(service.machines()));
+        }
         guests(all, service.engine().guests());
         Journal journal = service.recording().journal();
         if (journal != null) {

@@ -36,17 +36,15 @@ final class MachinePort implements IommuPort {
         machine.whenAdmitted(this::open);
     }
 
-    private void open() {
-        Guest guest = machine.guest();
-        if (guest != null) {
-            domains = new EngineDomains(engine, guest, endpoints, bypass, machine.memory());
-        }
+    private void open(Guest guest) {
+        domains = new EngineDomains(engine, guest, endpoints, bypass, machine.memory());
     }
 
     private EngineDomains domains() {
         EngineDomains there = domains;
         if (there == null) {
-            throw new IllegalStateException("guest=" + machine.id() + " is not there yet"); // no memory, no queue, no request
+            throw new IllegalStateException(
+                    "guest=" + machine.id() + " is not there yet"); // no memory, no queue, no request
         }
         return there;
     }

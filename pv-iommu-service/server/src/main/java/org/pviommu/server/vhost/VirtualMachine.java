@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.pviommu.engine.EndpointDescriptor;
@@ -31,8 +32,7 @@ final class VirtualMachine {
     private final int id;
     private final GuestSettings settings;
     private final @Nullable Recovery recovery;
-    private final List<Runnable> whenAdmitted = new ArrayList<>();
-    private final List<Runnable> whenReady = new ArrayList<>();
+    private final List<Consumer<Guest>> whenAdmitted = new ArrayList<>();
     private volatile @Nullable Guest guest;
     private @Nullable GuestMemoryShare memory;
     private boolean cameBack;
@@ -69,14 +69,9 @@ final class VirtualMachine {
         stopping = true;
     }
 
-    /** Has {@code action} run when the guest is there, which may be at {@link #start}; before any socket is served. */
-    void whenAdmitted(Runnable action) {
+    /** Has {@code action} run when the guest is let in, in the order in which they came, before anybody else sees it. Before {@link #start}. */
+    void whenAdmitted(Consumer<Guest> action) {
         whenAdmitted.add(action);
-    }
-
-    /** Has {@code action} run after that, on whatever thread. */
-    void whenReady(Runnable action) {
-        whenReady.add(action);
     }
 
     /**
@@ -87,7 +82,8 @@ final class VirtualMachine {
     synchronized void start() {
         Guest before = recovery == null ? null : recovery.before(id);
         if (recovery != null && before != null) {
-            if (!before.ownMemory().isEmpty() && endpoints(before.endpoints()).equals(endpoints(settings.endpoints()))) {
+            if (!before.ownMemory().isEmpty()
+                    && endpoints(before.endpoints()).equals(endpoints(settings.endpoints()))) {
                 return;
             }
             recovery.forget(id);
@@ -102,9 +98,8 @@ final class VirtualMachine {
     private void admit(Guest admitted, boolean back) {
         cameBack = back;
         memory = new GuestMemoryShare(engine, admitted);
+        whenAdmitted.forEach(action -> action.accept(admitted));
         guest = admitted;
-        whenAdmitted.forEach(Runnable::run);
-        whenReady.forEach(Runnable::run);
     }
 
     /** The memory of a guest that is there. */

@@ -132,12 +132,12 @@ final class DeviceService implements AutoCloseable {
                     Json.object(Files.readString(runDirectory().resolve(RunFiles.READY)));
             String token =
                     Files.readString(runDirectory().resolve(RunFiles.TOKEN)).strip();
-            HttpRequest request = HttpRequest.newBuilder(URI.create(ready.get("http") + "/metrics"))
+            HttpRequest request = HttpRequest.newBuilder(URI.create(ready.get("http") + "/prometheus"))
                     .header("Authorization", "Bearer " + token)
                     .timeout(Duration.ofSeconds(RESTORE_S))
                     .build();
             HttpResponse<String> answer = client.send(request, HttpResponse.BodyHandlers.ofString());
-            Check.equal(200, answer.statusCode(), "status of /metrics");
+            Check.equal(200, answer.statusCode(), "status of /prometheus");
             return answer.body();
         } catch (IOException failed) {
             throw new UncheckedIOException(failed);
