@@ -177,13 +177,14 @@ final class GuestDomains {
     }
 
     private void updateReserved(@Nullable Domain domain) {
-        RangeSpace space = domain == null ? null : domain.space();
-        if (space != null) {
-            space.setReserved(endpoints.stream()
-                    .filter(each -> domain.equals(each.domain()))
-                    .flatMap(each -> ReservedRules.ranges(each.descriptor()).stream())
-                    .toList());
+        if (domain == null || domain.space() == null) {
+            return;
         }
+        domain.space()
+                .setReserved(endpoints.stream()
+                        .filter(each -> domain.equals(each.domain()))
+                        .flatMap(each -> ReservedRules.ranges(each.descriptor()).stream())
+                        .toList());
     }
 
     private void dropIfEmpty(@Nullable Domain domain) {
@@ -245,7 +246,7 @@ final class GuestDomains {
         int group = any.descriptor().group();
         TranslationSource wanted = sourceOf(any);
         for (DomainEndpoint each : endpoints) {
-            if (each.descriptor().group() == group && sourceOf(each) != wanted) {
+            if (each.descriptor().group() == group && !Objects.equals(sourceOf(each), wanted)) {
                 wanted = null;
             }
         }
