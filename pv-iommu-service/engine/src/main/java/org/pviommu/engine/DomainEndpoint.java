@@ -1,5 +1,6 @@
 package org.pviommu.engine;
 
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -49,7 +50,7 @@ final class DomainEndpoint {
     }
 
     boolean isBoundTo(@Nullable TranslationSource source) {
-        return bound == source;
+        return Objects.equals(bound, source); // which have no equals of their own
     }
 
     /** Lets {@code source}, whose counterpart is {@code host}, translate its DMA; false when the host refuses. */

@@ -22,10 +22,8 @@ public final class DomainRecord {
         UNMAP
     }
 
-    private static final Kind[] KINDS = Kind.values();
-
     private final Guest guest;
-    private final byte[] kinds = new byte[MAX_REQUESTS];
+    private final Kind[] kinds = new Kind[MAX_REQUESTS];
     private final byte[] statuses = new byte[MAX_REQUESTS];
     private final int[] domains = new int[MAX_REQUESTS];
     private final int[] endpoints = new int[MAX_REQUESTS];
@@ -69,7 +67,7 @@ public final class DomainRecord {
             long last,
             long target,
             int status) {
-        kinds[count] = (byte) kind.ordinal();
+        kinds[count] = kind;
         domains[count] = domain;
         endpoints[count] = endpoint;
         accesses[count] = access;
@@ -98,7 +96,7 @@ public final class DomainRecord {
 
     /** What request {@code index} asks for. */
     public Kind kind(int index) {
-        return KINDS[kinds[checked(index)]];
+        return kinds[checked(index)];
     }
 
     /** Its domain, unsigned. */

@@ -193,8 +193,7 @@ public final class Engine implements AutoCloseable {
      * @throws HostIommuException when the host IOMMU refuses
      */
     IdentitySpace newIdentitySpace(Guest guest, List<FrameRange> reserved) {
-        return new IdentitySpace(
-                guest, newHostSpace(guest), host.capabilities().lastBfn(), reserved);
+        return new IdentitySpace(guest, newHostSpace(guest), host.capabilities().lastBfn(), reserved);
     }
 
     private HostAddressSpace newHostSpace(Guest guest) {

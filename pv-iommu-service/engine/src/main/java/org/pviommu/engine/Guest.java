@@ -24,6 +24,7 @@ public final class Guest {
     private final GuestMemoryMap memory;
     /** One for all address spaces, because an endpoint may change between them while somebody translates. */
     private final ReaderGate readers = new ReaderGate();
+
     private final GuestCounters counters = new GuestCounters();
     private final ReentrantLock lock = new ReentrantLock();
     private final BatchLog log;

@@ -135,7 +135,8 @@ final class GuestDomains {
     }
 
     private boolean hasRoomForDomain() {
-        return domains.count() + dying.size() + guest.contexts() < guest.policy().maxContexts();
+        return domains.count() + dying.size() + guest.contexts()
+                < guest.policy().maxContexts();
     }
 
     /** Nothing that is mapped lies where the newcomer reserves, and no other endpoint would get into firmware's memory. */
@@ -176,13 +177,14 @@ final class GuestDomains {
     }
 
     private void updateReserved(@Nullable Domain domain) {
-        RangeSpace space = domain == null ? null : domain.space();
-        if (space != null) {
-            space.setReserved(endpoints.stream()
-                    .filter(each -> domain.equals(each.domain()))
-                    .flatMap(each -> ReservedRules.ranges(each.descriptor()).stream())
-                    .toList());
+        if (domain == null || domain.space() == null) {
+            return;
         }
+        domain.space()
+                .setReserved(endpoints.stream()
+                        .filter(each -> domain.equals(each.domain()))
+                        .flatMap(each -> ReservedRules.ranges(each.descriptor()).stream())
+                        .toList());
     }
 
     private void dropIfEmpty(@Nullable Domain domain) {
@@ -244,7 +246,7 @@ final class GuestDomains {
         int group = any.descriptor().group();
         TranslationSource wanted = sourceOf(any);
         for (DomainEndpoint each : endpoints) {
-            if (each.descriptor().group() == group && sourceOf(each) != wanted) {
+            if (each.descriptor().group() == group && !Objects.equals(sourceOf(each), wanted)) {
                 wanted = null;
             }
         }
@@ -280,11 +282,10 @@ final class GuestDomains {
     }
 
     private static @Nullable WatchedHost hostOf(@Nullable TranslationSource source) {
-        return switch (source) {
-            case RangeSpace space -> space.host();
-            case IdentitySpace space -> space.host();
-            case null, default -> null;
-        };
+        if (source instanceof RangeSpace space) {
+            return space.host();
+        }
+        return source instanceof IdentitySpace space ? space.host() : null;
     }
 
     /** Null, so that who wants it is blocked, while the host has no address space for it. */
@@ -472,9 +473,7 @@ final class GuestDomains {
             rest.close();
             identity = null;
         }
-        return identity == null
-                && dying.isEmpty()
-                && endpoints.stream().allMatch(each -> each.isBoundTo(null));
+        return identity == null && dying.isEmpty() && endpoints.stream().allMatch(each -> each.isBoundTo(null));
     }
 
     // ---- a guest that comes back

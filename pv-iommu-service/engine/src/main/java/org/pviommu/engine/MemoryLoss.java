@@ -39,7 +39,8 @@ final class MemoryLoss {
             all &= space.removeMappingsTo(region);
         }
         GuestDomains domains = guest.domains();
-        return all & (domains == null || domains.unmapFrom(region));
+        boolean ofDomains = domains == null || domains.unmapFrom(region);
+        return all && ofDomains;
     }
 
     /** Of everything, what page-granular address spaces owe included: it may lead there, too. */

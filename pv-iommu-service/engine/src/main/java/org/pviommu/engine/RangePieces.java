@@ -71,7 +71,8 @@ final class RangePieces {
         long from = extents.first(current) > firstFrame ? extents.first(current) << 12 : target;
         long to = extents.last(current) < lastFrame ? extents.last(current) << 12 | 4095 : endTarget;
         long start = iova + (from - target);
-        // Frames are below 2^40, so from and to are far from a wrap; start may be at the end of 64 bits, hence no "+ 4095".
+        // Frames are below 2^40, so from and to are far from a wrap; start may be at the end of 64 bits, hence no "+
+        // 4095".
         bfn = (start >>> 12) + ((start & 4095) == 0 ? 0 : 1);
         mfn = (from + 4095) >>> 12;
         pages = hosted ? Math.max(0, ((to + 1) >>> 12) - mfn) : 0;

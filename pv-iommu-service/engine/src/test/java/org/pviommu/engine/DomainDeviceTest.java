@@ -260,8 +260,7 @@ class DomainDeviceTest {
         try (DomainBench bench = new DomainBench()) {
             bench.attach(1, 1);
             bench.map(1, 0x10_000, 0x10_004, SECOND_MFN << 12, Access.READ); // not even a frame
-            assertThrows(
-                    EngineException.class, () -> bench.guest.unregisterMemory(SECOND_MFN, REGION_PAGES));
+            assertThrows(EngineException.class, () -> bench.guest.unregisterMemory(SECOND_MFN, REGION_PAGES));
             bench.host.answerAlways(Kind.FLUSH, -5);
             bench.unmap(1, 0, -1);
             bench.host.behave();

@@ -255,7 +255,9 @@ class DomainRequestTest {
 
             assertEquals(
                     List.of("map 1", "map 1", "map 1"),
-                    bench.host.order().stream().filter(each -> each.startsWith("map")).toList());
+                    bench.host.order().stream()
+                            .filter(each -> each.startsWith("map"))
+                            .toList());
             assertEquals("1fe000+2000", bench.read(1, 0x10_000)); // up to the end of the region
             bench.unmap(1, 0x14_000, 0x14_fff);
             assertEquals(4, bench.hosted(1));

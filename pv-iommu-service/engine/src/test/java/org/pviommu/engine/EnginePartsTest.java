@@ -628,9 +628,9 @@ class EnginePartsTest {
             AtomicLong records = new AtomicLong();
             BatchLog log = new BatchLog() {
                 @Override
-            public void commitDomains(DomainRecord batch) {}
+                public void commitDomains(DomainRecord batch) {}
 
-            @Override
+                @Override
                 public void changed(Guest guest, Change change, boolean endOfCall) {}
 
                 @Override

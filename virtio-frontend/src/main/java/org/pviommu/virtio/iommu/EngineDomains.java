@@ -32,8 +32,7 @@ public final class EngineDomains implements IommuPort {
      * @param memory the guest's memory, shared with its other sockets
      * @throws org.pviommu.engine.EngineException when the device cannot be opened
      */
-    public EngineDomains(
-            Engine engine, Guest guest, List<Integer> endpoints, boolean bypass, GuestMemoryShare memory) {
+    public EngineDomains(Engine engine, Guest guest, List<Integer> endpoints, boolean bypass, GuestMemoryShare memory) {
         this.engine = engine;
         this.guest = guest;
         this.endpoints = List.copyOf(endpoints);
@@ -97,8 +96,7 @@ public final class EngineDomains implements IommuPort {
             long last = each.bfns().last() << 12 | 4095;
             boolean msi = each.kind() == ReservedRegion.Kind.MSI;
             ReservedMemory.Region before = regions.isEmpty() ? null : regions.getLast();
-            boolean joins = before != null
-                    && Long.compareUnsigned(first, before.last()) <= 0;
+            boolean joins = before != null && Long.compareUnsigned(first, before.last()) <= 0;
             if (before != null && joins) {
                 regions.removeLast();
                 long end = Long.compareUnsigned(last, before.last()) > 0 ? last : before.last();

@@ -25,8 +25,7 @@ record SharedPart(long firstMfn, long pages, FileIdentity file, long fileOffsetB
             return null;
         }
         FileDescriptor fd = mapped.memory().fd();
-        return new SharedPart(
-                (address + before) >>> 12, pages, new FileIdentity(fd.device(), fd.inode()), offset);
+        return new SharedPart((address + before) >>> 12, pages, new FileIdentity(fd.device(), fd.inode()), offset);
     }
 
     boolean overlaps(SharedPart other) {

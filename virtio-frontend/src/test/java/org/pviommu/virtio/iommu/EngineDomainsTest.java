@@ -66,7 +66,8 @@ class EngineDomainsTest {
 
     /** A mapping of its own each time, as each socket has it. */
     private MappedRegion told(long guestAddress, long sizeBytes, long offsetBytes) {
-        SharedMemory map = SharedMemory.map(file.fd().duplicate(), offsetBytes & -4096, sizeBytes + (offsetBytes & 4095));
+        SharedMemory map =
+                SharedMemory.map(file.fd().duplicate(), offsetBytes & -4096, sizeBytes + (offsetBytes & 4095));
         maps.add(map);
         MemorySegment part = map.segment().asSlice(offsetBytes & 4095, sizeBytes);
         return new MappedRegion(new MemoryRegion(guestAddress, 0x7000_0000, part), map, offsetBytes);
@@ -143,8 +144,8 @@ class EngineDomainsTest {
         assertEquals(
                 List.of("2+2@1000"),
                 guest.ownMemory().stream()
-                        .map(each -> each.firstMfn() + "+" + each.pages() + "@"
-                                + Long.toHexString(each.fileOffsetBytes()))
+                        .map(each ->
+                                each.firstMfn() + "+" + each.pages() + "@" + Long.toHexString(each.fileOffsetBytes()))
                         .toList());
     }
 

@@ -65,8 +65,8 @@ public final class Describe {
         String domain = " domain " + Integer.toUnsignedString(request.domain());
         return switch (request.kind()) {
             case ATTACH ->
-                "attach endpoint " + hex(request.endpoint() & 0xffffffffL) + " to"
-                        + (request.option() ? " bypass" : "") + domain;
+                "attach endpoint " + hex(request.endpoint() & 0xffffffffL) + " to" + (request.option() ? " bypass" : "")
+                        + domain;
             case DETACH -> "detach endpoint " + hex(request.endpoint() & 0xffffffffL) + " from" + domain;
             case MAP ->
                 "map" + domain + " iova " + iovas(request) + " -> " + hex(request.target()) + " "
@@ -169,7 +169,8 @@ public final class Describe {
             case Change.BypassSet bypass -> bypass.on() ? "lets endpoints bypass" : "lets no endpoint bypass";
             case Change.DeviceReset reset -> "reset its virtio-iommu device";
             case Change.DeviceClosed closed ->
-                "closed its virtio-iommu device" + (closed.done() ? "" : ", of which the host IOMMU has kept something");
+                "closed its virtio-iommu device"
+                        + (closed.done() ? "" : ", of which the host IOMMU has kept something");
         };
     }
 

@@ -166,7 +166,9 @@ final class DeviceModel {
     private static boolean shares(EndpointDescriptor endpoint, EndpointDescriptor other) {
         for (ReservedRegion region : endpoint.reserved()) {
             boolean identity = region.kind() == ReservedRegion.Kind.IDENTITY;
-            for (long bfn = region.bfns().first(); identity && bfn <= region.bfns().last(); bfn++) {
+            for (long bfn = region.bfns().first();
+                    identity && bfn <= region.bfns().last();
+                    bfn++) {
                 if (!reserves(other, bfn << 12, bfn << 12 | 4095)) {
                     return false;
                 }

@@ -54,7 +54,8 @@ final class DomainWitness implements ReplayObserver {
 
     private boolean isThere() {
         Guest guest = guest();
-        return guest != null && guest.domainList().stream().map(DomainInfo::domain).anyMatch(id -> id == domain);
+        return guest != null
+                && guest.domainList().stream().map(DomainInfo::domain).anyMatch(id -> id == domain);
     }
 
     private List<RangeMapping> mapped() {
@@ -108,8 +109,8 @@ final class DomainWitness implements ReplayObserver {
         boolean named = false;
         for (int i = 0; i < batch.requests().size(); i++) {
             DomainRequest request = batch.requests().get(i);
-            boolean concerns = request.domain() == domain
-                    && (!request.hasRange() || touches(request.first(), request.last()));
+            boolean concerns =
+                    request.domain() == domain && (!request.hasRange() || touches(request.first(), request.last()));
             if (concerns) {
                 tell(record, i, Describe.request(request), request.status());
                 named |= request.hasRange();

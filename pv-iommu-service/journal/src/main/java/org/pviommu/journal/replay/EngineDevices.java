@@ -60,7 +60,8 @@ final class EngineDevices {
     private DomainExecutor device(int guestId) {
         DomainExecutor device = devices.get(guestId);
         if (device == null) {
-            throw new EngineException(EngineException.Kind.NOT_FOUND, "guest=" + guestId + " has no virtio-iommu device");
+            throw new EngineException(
+                    EngineException.Kind.NOT_FOUND, "guest=" + guestId + " has no virtio-iommu device");
         }
         return device;
     }

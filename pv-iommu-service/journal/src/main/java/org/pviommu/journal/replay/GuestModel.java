@@ -123,12 +123,14 @@ final class GuestModel {
 
     long mappedPages() {
         long inDomains = device == null ? 0 : device.mappedFrames();
-        return inDomains + spaces.values().stream().mapToLong(SpaceModel::mappedPages).sum();
+        return inDomains
+                + spaces.values().stream().mapToLong(SpaceModel::mappedPages).sum();
     }
 
     long heldFrames() {
         long inDomains = device == null ? 0 : device.heldFrames();
-        return inDomains + spaces.values().stream().mapToLong(SpaceModel::owedPages).sum();
+        return inDomains
+                + spaces.values().stream().mapToLong(SpaceModel::owedPages).sum();
     }
 
     boolean mayHoldMore() {

@@ -14,8 +14,7 @@ final class ModelRequests {
     private final JournalRecord.Domains record;
     private final long lastBfn;
 
-    ModelRequests(
-            GuestModel guest, DeviceModel device, CallScript script, JournalRecord.Domains record, long lastBfn) {
+    ModelRequests(GuestModel guest, DeviceModel device, CallScript script, JournalRecord.Domains record, long lastBfn) {
         this.guest = guest;
         this.device = device;
         this.script = script;
@@ -93,8 +92,7 @@ final class ModelRequests {
             return RequestStatus.NOMEM;
         }
         boolean noTables = domain == null && request.status() == RequestStatus.NOMEM && mayLackTables();
-        if (noTables
-                || isRefused(request, RequestStatus.UNSUPP, RequestStatus.NOMEM, RequestStatus.DEVERR)) {
+        if (noTables || isRefused(request, RequestStatus.UNSUPP, RequestStatus.NOMEM, RequestStatus.DEVERR)) {
             return request.status();
         }
         device.move(request.endpoint(), domain == null ? device.add(request.domain(), request.option()) : domain);

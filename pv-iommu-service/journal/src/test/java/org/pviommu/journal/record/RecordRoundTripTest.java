@@ -291,8 +291,9 @@ class RecordRoundTripTest {
             }
             device.endBatch();
         }
-        assertTrue(log.records.stream().anyMatch(each -> each instanceof JournalRecord.Domains its
-                && its.requests().size() == DomainRecord.MAX_REQUESTS));
+        assertTrue(log.records.stream()
+                .anyMatch(each -> each instanceof JournalRecord.Domains its
+                        && its.requests().size() == DomainRecord.MAX_REQUESTS));
     }
 
     @Test

@@ -51,7 +51,14 @@ final class RandomDevice implements AutoCloseable {
 
     private void come() {
         GuestPolicy policy = new GuestPolicy(
-                true, true, 1 << 20, 60 + random.nextInt(100), 200, 16 + random.nextInt(64), 8, List.of(new FrameRange(0x48, 0x49)));
+                true,
+                true,
+                1 << 20,
+                60 + random.nextInt(100),
+                200,
+                16 + random.nextInt(64),
+                8,
+                List.of(new FrameRange(0x48, 0x49)));
         ReservedRegion msi = new ReservedRegion(new FrameRange(0x20, 0x21), ReservedRegion.Kind.MSI);
         ReservedRegion identity = new ReservedRegion(new FrameRange(0x20, 0x20), ReservedRegion.Kind.IDENTITY);
         guest = engine.addGuest(

@@ -114,10 +114,13 @@ class ReplayDevicesTest {
                 if (!isRecord(payload)) {
                     continue;
                 }
-                boolean otherOutcome = asked(payload).equals(asked(original)) && !outcome(payload).equals(outcome(original));
+                boolean otherOutcome = asked(payload).equals(asked(original))
+                        && !outcome(payload).equals(outcome(original));
                 altered += otherOutcome ? 1 : 0;
                 // Other requests with what came of them are as good as those that were made.
-                assertTrue(!otherOutcome || differs(journal, index, payload), () -> describe(payload) + " instead of " + describe(original));
+                assertTrue(
+                        !otherOutcome || differs(journal, index, payload),
+                        () -> describe(payload) + " instead of " + describe(original));
             }
             assertTrue(altered > 40, "altered=" + altered);
         }
@@ -127,7 +130,10 @@ class ReplayDevicesTest {
         for (int index = journal.size() - 1; ; index--) {
             if (journal.record(index) instanceof JournalRecord.Domains its
                     && its.requests().size() > 3
-                    && its.requests().stream().filter(each -> each.status() == 0).count() > 2) {
+                    && its.requests().stream()
+                                    .filter(each -> each.status() == 0)
+                                    .count()
+                            > 2) {
                 return index;
             }
         }

@@ -98,7 +98,8 @@ final class ReplayCommand implements Callable<Integer> {
         }
         if (!domains.isEmpty()) {
             place.out().println();
-            place.print(DOMAIN_MAPPINGS, domains.stream().map(ReplayCommand::row).toList());
+            place.print(
+                    DOMAIN_MAPPINGS, domains.stream().map(ReplayCommand::row).toList());
         }
         Difference difference = report.difference();
         place.out().println();
@@ -153,7 +154,9 @@ final class ReplayCommand implements Callable<Integer> {
         object.put("difference", report.difference());
         if (mappings != null) {
             object.put("mappings", mappings.stream().map(ReplayCommand::mapping).toList());
-            object.put("domainMappings", domains.stream().map(ReplayCommand::mapping).toList());
+            object.put(
+                    "domainMappings",
+                    domains.stream().map(ReplayCommand::mapping).toList());
         }
         return object;
     }

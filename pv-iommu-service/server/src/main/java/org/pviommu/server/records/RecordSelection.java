@@ -60,8 +60,7 @@ public record RecordSelection(
 
     private boolean accepts(DomainRequest request) {
         boolean named = bfns == null
-                || (request.hasRange()
-                        && bfns.meets(request.first() >>> PAGE_SHIFT, request.last() >>> PAGE_SHIFT));
+                || (request.hasRange() && bfns.meets(request.first() >>> PAGE_SHIFT, request.last() >>> PAGE_SHIFT));
         return named && (status == null || status.acceptsRequest(request.status()));
     }
 

@@ -145,7 +145,12 @@ public final class DomainRun {
         long target = random.nextInt(12) == 0 ? -1L - random.nextInt(0x8000) : address(0x150);
         int access = random.nextInt(4);
         if (what < 2) {
-            compare("attach", domain, endpoint, device.attach(domain, endpoint, option), model.attach(domain, endpoint, option));
+            compare(
+                    "attach",
+                    domain,
+                    endpoint,
+                    device.attach(domain, endpoint, option),
+                    model.attach(domain, endpoint, option));
         } else if (what < 3) {
             compare("detach", domain, endpoint, device.detach(domain, endpoint), model.detach(domain, endpoint));
         } else if (what < 20) {

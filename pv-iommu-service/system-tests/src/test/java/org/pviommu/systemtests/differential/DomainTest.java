@@ -33,7 +33,8 @@ class DomainTest {
             RequestStatus.NOENT,
             RequestStatus.NOMEM
         }) {
-            assertTrue(run.seen(status) >= MIN_SEEN, "seed=" + seed + " status=" + status + " seen=" + run.seen(status));
+            assertTrue(
+                    run.seen(status) >= MIN_SEEN, "seed=" + seed + " status=" + status + " seen=" + run.seen(status));
         }
         assertTrue(run.dmaReads() >= 10_000, "seed=" + seed + " dmaReads=" + run.dmaReads());
     }
