@@ -1,18 +1,22 @@
 #!/usr/bin/env bash
-# Prints the folder of a small Debian tree with QEMU, a stock kernel with its VFIO modules, and busybox:
-#   root/       the tree; QEMU runs from it by its own loader and libraries, see run.sh
-#   kernel      the stock kernel
-#   modules/    its VFIO modules, unpacked
-#   versions    what it is
+# Prints the folder of a small Debian tree with QEMU, a stock kernel with some of its modules, and busybox:
+#   root/           the tree; QEMU and mke2fs run from it by its own loader and libraries, see run.sh
+#   kernel          the stock kernel
+#   modules/        its VFIO modules, unpacked
+#   guest-modules/  what a guest of our own devices needs: their drivers, and VFIO
+#   versions        what it is
 # Needs no root. About 40 MB of packages; 0.4 GB in the cache.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
 # shellcheck source=debian.sh
 . "$HERE/debian.sh"
+# shellcheck source=pins.sh
+. "$HERE/pins.sh"
 
-# In the order in which they have to be loaded.
+# In the order in which they have to be loaded. ext4 is built in.
 VFIO_MODULES=(vfio vfio_iommu_type1 irqbypass vfio-pci-core vfio-pci)
+GUEST_MODULES=(virtio-iommu virtio_blk "${VFIO_MODULES[@]}")
 
 make_tree() {
   local folder="$1" kernel
@@ -20,7 +24,8 @@ make_tree() {
   apt_begin "$folder"
   kernel="$(newest_package 'linux-image-6\.12[0-9.]*\+deb[0-9]+-cloud-amd64')"
   [ -n "$kernel" ] || refuse "the mirror has no kernel linux-image-6.12*-cloud-amd64"
-  download base-files busybox-static qemu-system-x86
+  download base-files busybox-static e2fsprogs qemu-system-x86
+  check_pins "$folder/apt/archives"
   packages_in | grep -E '^(qemu-system-x86|busybox-static|seabios) ' > "$folder/versions"
   mkdir "$folder/root"
   unpack_all "$folder/root"
@@ -30,18 +35,28 @@ make_tree() {
 
 # Only the kernel and a handful of modules: without their package's dependencies, which are an initramfs generator.
 take_kernel() {
-  local folder="$1" package="$2" module index=10
+  local folder="$1" package="$2"
   progress "downloading $package"
   download_alone "$package" "$folder/apt/archives"
+  check_pins "$folder/apt/archives"
   packages_in >> "$folder/versions"
-  mkdir "$folder/stock" "$folder/modules"
+  mkdir "$folder/stock"
   dpkg-deb --extract "$folder"/apt/archives/linux-image-*.deb "$folder/stock"
   mv "$folder"/stock/boot/vmlinuz-* "$folder/kernel"
-  for module in "${VFIO_MODULES[@]}"; do
-    take_module "$folder" "$module" "$folder/modules/$index-$module.ko"
+  take_modules "$folder" modules "${VFIO_MODULES[@]}"
+  take_modules "$folder" guest-modules "${GUEST_MODULES[@]}"
+  rm -rf --one-file-system "$folder/stock"
+}
+
+# take_modules FOLDER TARGET MODULE...: numbered, so that the order of their names is the order to load them in.
+take_modules() {
+  local folder="$1" target="$1/$2" module index=10
+  shift 2
+  mkdir "$target"
+  for module in "$@"; do
+    take_module "$folder" "$module" "$target/$index-$module.ko"
     index=$((index + 1))
   done
-  rm -rf --one-file-system "$folder/stock"
 }
 
 # Busybox's insmod wants it unpacked.
@@ -56,4 +71,4 @@ take_module() {
 }
 
 require_machine
-cached "tree-$(hash_of "$HERE/tree.sh" "$HERE/debian.sh")" make_tree
+cached "tree-$(hash_of "$HERE/tree.sh" "$HERE/debian.sh" "$HERE/pins.sh" "$HERE/pins")" make_tree

@@ -41,7 +41,7 @@ class HotPathAllocationTest {
     private final Chain chain = new Chain(SIZE);
     private final Port port = new Port();
     private final IommuDevice device =
-            new IommuDevice(new IommuConfig(Profile.VIRTIO_1_2, -4096L, 0, -1L, 0, -1, 512, true, false), port);
+            new IommuDevice(new IommuConfig(Profile.VIRTIO_1_2, -4096L, 0, -1L, 0, -1, 512, true, true, false), port);
 
     /** Agrees to everything. */
     private static final class Port implements IommuPort {

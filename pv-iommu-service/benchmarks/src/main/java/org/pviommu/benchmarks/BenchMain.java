@@ -92,19 +92,27 @@ public final class BenchMain {
         return exceeded && !quick ? EXIT_EXCEEDED : 0; // a quick run is too short to judge by
     }
 
-    /** One fork for each benchmark; every second round the other way round, so that neither side is always first. */
-    private void measureRound(int round, Path library, Samples samples) throws RunnerException {
+    /** One fork for each benchmark, one for the journal on and off; every second round the other way round, so that neither side is always first. */
+    private void measureRound(int round, Path library, Samples samples) throws IOException, RunnerException {
         Set<Measure.Subject> order = subjects(Measure.all());
         List<Measure.Subject> subjects = new ArrayList<>(order);
         if (round % 2 == 0) {
             Collections.reverse(subjects);
         }
+        subjects.removeIf(Measure.Subject::isPaired);
         for (Measure.Subject subject : subjects) {
             RunResult result = runOnce(subject, library);
             double timeNs = result.getPrimaryResult().getStatistics().getPercentile(50);
-            samples.add(subject, timeNs, allocatedBytes(result));
-            System.out.printf("  %-60s %-4s %8.2f ns/op%n", subject.method(), subject.side(), timeNs);
+            add(samples, subject, timeNs, allocatedBytes(result));
         }
+        for (JournalCost.Result result : JournalCost.inFreshJvm(quick)) {
+            add(samples, Measure.Subject.of(result), result.timeNs(), result.allocatedBytes());
+        }
+    }
+
+    private static void add(Samples samples, Measure.Subject subject, double timeNs, double allocatedBytes) {
+        samples.add(subject, timeNs, allocatedBytes);
+        System.out.printf("  %-60s %-4s %8.2f ns/op%n", subject.method(), subject.side(), timeNs);
     }
 
     private static double allocatedBytes(RunResult result) {
@@ -125,7 +133,7 @@ public final class BenchMain {
                 .include("^" + Pattern.quote(subject.method()) + "$")
                 .forks(1) // inherits this JVM's flags
                 .jvmArgsAppend("-D" + CRadixTable.LIBRARY_PROPERTY + "=" + library)
-                .warmupIterations(quick ? 2 : subject.hasWriter() ? 32 : 4)
+                .warmupIterations(quick ? 2 : 4)
                 .warmupTime(TimeValue.milliseconds(250))
                 .measurementIterations(quick ? 2 : 5)
                 .measurementTime(TimeValue.milliseconds(quick ? 100 : 200))
@@ -141,7 +149,7 @@ public final class BenchMain {
     private String forkPlan() {
         return quick
                 ? "each a fresh JVM a benchmark, 2 x 100 ms after 0.5 s of warm-up; too short to judge by"
-                : "each a fresh JVM a benchmark, median of 5 x 200 ms after 1 s of warm-up, of 8 s with a journal's writer";
+                : "each a fresh JVM a benchmark, median of 5 x 200 ms after 1 s of warm-up; the journal on and off in turns of 40 ms in one, 100 after 75";
     }
 
     private static RunResult theOnly(Collection<RunResult> results) {

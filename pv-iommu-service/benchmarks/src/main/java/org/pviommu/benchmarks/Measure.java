@@ -14,9 +14,9 @@ import java.util.List;
 record Measure(String name, Subject subject, Subject yardstick, double mostAllowed, double goal) {
 
     /**
-     * A JMH benchmark.
+     * A JMH benchmark, or one side of {@link JournalCost}.
      *
-     * @param method class and method
+     * @param method class and method, or class and stream
      * @param side value of its parameter {@code side}; empty when it has none
      */
     record Subject(String method, String side) {
@@ -28,9 +28,13 @@ record Measure(String name, Subject subject, Subject yardstick, double mostAllow
             return of(BareTableBenchmark.class, method, side);
         }
 
-        /** Whether another thread has to get hot as well, which runs in turns with this one where there are few processors. */
-        boolean hasWriter() {
-            return method.startsWith(JournalBenchmark.class.getName());
+        /** Whether both sides are measured together, by {@link JournalCost}, and not by JMH. */
+        boolean isPaired() {
+            return method.startsWith(JournalCost.class.getName());
+        }
+
+        static Subject of(JournalCost.Result result) {
+            return of(JournalCost.class, result.stream(), result.side());
         }
 
         private static Subject call(String method) {
@@ -47,17 +51,17 @@ record Measure(String name, Subject subject, Subject yardstick, double mostAllow
                 information("bare table, map + unmap, batch 1", Subject.bare("pairOfOne", "java"), "pairOfOne"),
                 information("whole call, map + unmap, batch 256", Subject.call("pair"), "pair"),
                 information("whole call, map + unmap, batch 1", Subject.call("pairOfOne"), "pairOfOne"),
-                journal("journal on against off, neighbours, batch 256", "sequential"),
-                journal("journal on against off, scattered, batch 256", "scattered"));
+                journal("journal on against off, neighbours, batch 256", JournalCost.NEIGHBOURS),
+                journal("journal on against off, scattered, batch 256", JournalCost.SCATTERED));
     }
 
     private static Measure must(String name, String method) {
         return new Measure(name, Subject.bare(method, "java"), Subject.bare(method, "c"), 2.5, 1.7);
     }
 
-    private static Measure journal(String name, String method) {
-        Class<?> type = JournalBenchmark.class;
-        return new Measure(name, Subject.of(type, method, "on"), Subject.of(type, method, "off"), 1.5, 1.3);
+    private static Measure journal(String name, String stream) {
+        Class<?> type = JournalCost.class;
+        return new Measure(name, Subject.of(type, stream, "on"), Subject.of(type, stream, "off"), 1.5, 1.3);
     }
 
     private static Measure information(String name, Subject subject, String yardstickMethod) {

@@ -2,9 +2,12 @@ package org.pviommu.benchmarks;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
@@ -33,7 +36,21 @@ class BenchmarksTest {
         // Also: what the report is made from is exactly what exists.
         Set<Measure.Subject> ran =
                 results.stream().map(result -> subject(result.getParams())).collect(Collectors.toSet());
-        assertEquals(BenchMain.subjects(Measure.all()), ran);
+        assertEquals(subjects(false), ran);
+    }
+
+    @Test
+    void shouldMeasureTheJournalOnAndOff() throws IOException {
+        List<JournalCost.Result> results = JournalCost.measure(new JournalCost.Plan(0, 1));
+
+        assertEquals(subjects(true), results.stream().map(Measure.Subject::of).collect(Collectors.toSet()));
+        results.forEach(result -> assertTrue(result.timeNs() > 0, result.toString()));
+    }
+
+    private static Set<Measure.Subject> subjects(boolean paired) {
+        return BenchMain.subjects(Measure.all()).stream()
+                .filter(subject -> subject.isPaired() == paired)
+                .collect(Collectors.toSet());
     }
 
     private static Measure.Subject subject(BenchmarkParams params) {

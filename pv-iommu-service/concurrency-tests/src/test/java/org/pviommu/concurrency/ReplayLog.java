@@ -14,6 +14,7 @@ import org.pviommu.engine.Access;
 import org.pviommu.engine.AddressSpace;
 import org.pviommu.engine.BatchLog;
 import org.pviommu.engine.Change;
+import org.pviommu.engine.DomainRecord;
 import org.pviommu.engine.FrameRange;
 import org.pviommu.engine.Guest;
 import org.pviommu.engine.SliceRecord;
@@ -82,6 +83,11 @@ final class ReplayLog implements BatchLog {
     @Override
     public boolean reserve(int count, boolean removal) {
         return true;
+    }
+
+    @Override
+    public void commitDomains(DomainRecord batch) {
+        // a mutator makes hypercalls only
     }
 
     @Override

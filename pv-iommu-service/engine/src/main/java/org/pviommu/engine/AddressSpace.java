@@ -13,7 +13,7 @@ import org.pviommu.abi.IommuOp;
  * <p>One writer at a time, who holds the guest's lock for a whole batch. Translations are read without it. Ranges are
  * inclusive.
  */
-public final class AddressSpace {
+public final class AddressSpace implements TranslationSource {
     /** A flush that fails is tried this often before the batch is told. */
     static final int FLUSH_ATTEMPTS = 3;
 
@@ -29,7 +29,8 @@ public final class AddressSpace {
      * array, because a list would allocate an iterator for each run. */
     private volatile FrameRange[] reserved = {};
 
-    private final ReaderGate readers = new ReaderGate();
+    private final ReaderGate readers;
+    private final Counter removals = new Counter();
     private final RadixTable table;
     private final IotlbGather gather = new IotlbGather();
     private final OwedFrames owed;
@@ -45,6 +46,7 @@ public final class AddressSpace {
 
     AddressSpace(Guest guest, int context, HostAddressSpace host, TableMemory tables, HostCapabilities capabilities) {
         this.guest = guest;
+        this.readers = guest.readers();
         this.context = context;
         this.host = new WatchedHost(host, guest.events());
         this.digestSalt = MappingDigest.salt(guest.id(), context);
@@ -150,6 +152,32 @@ public final class AddressSpace {
         }
     }
 
+    @Override
+    public long removals() {
+        return removals.get();
+    }
+
+    /** Pages are looked at one by one; no section may use more than {@link EndpointTranslation#MAX_SECTION_BYTES} anyway. */
+    @Override
+    public boolean lookUp(long iova, int access, EndpointTranslation.Piece into) {
+        long bfn = iova >>> 12;
+        long entry = isInAperture(bfn) ? table.entry(bfn) : PageEntry.EMPTY;
+        if (!PageEntry.isMapped(entry) || (access & ~PageEntry.access(entry)) != 0) {
+            return false;
+        }
+        long pages = 1;
+        long next = entry + PageEntry.NEXT_FRAME;
+        while (pages < EndpointTranslation.MAX_SECTION_BYTES >>> 12
+                && isInAperture(bfn + pages)
+                && table.entry(bfn + pages) == next) {
+            pages++;
+            next += PageEntry.NEXT_FRAME;
+        }
+        long offset = iova & 4095;
+        into.set((PageEntry.mfn(entry) << 12) + offset, (pages << 12) - offset);
+        return true;
+    }
+
     Guest guest() {
         return guest;
     }
@@ -221,6 +249,7 @@ public final class AddressSpace {
     private void countOwed(long bfn, long mfn, int access, long pages) {
         guest.addToDigest(-MappingDigest.run(digestSalt, bfn, mfn, access, pages));
         gather.add(bfn, pages);
+        removals.add(1);
         mappedPages.add(-pages);
         owedPages.add(pages);
         guest.addMappedFrames(-pages);
@@ -425,6 +454,7 @@ public final class AddressSpace {
                 table.prune(bfn + i); // all of the run in this leaf is taken back
             }
         }
+        removals.add(1);
         readers.awaitReaders();
         guest.releaseFrames(mfn, pages);
         guest.addMappedFrames(-pages);

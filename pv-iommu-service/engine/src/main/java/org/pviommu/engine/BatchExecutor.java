@@ -100,7 +100,8 @@ final class BatchExecutor {
      * @param operationsAddress {@code n} elements, our own copy; those of a mixed call stay until {@link #finish}
      * @param n how many, at least 1
      * @param statusesAddress {@code n} bytes for their statuses; slices of one window of statuses follow each other
-     * @param resultsAddress {@code n} 64-bit words for what range operations give back besides, as {@code statuses}
+     * @param resultsAddress {@code n} 64-bit words for what range operations give back besides, as {@code statuses}; operations on
+     *     pages keep the lengths of their runs there
      * @param last whether no other slice of this window follows; its record then waits for {@link #finish}
      */
     void apply(long operationsAddress, int n, long statusesAddress, long resultsAddress, boolean last) {
@@ -126,7 +127,7 @@ final class BatchExecutor {
         switch (subOp) {
             case IommuOp.MAP_RANGE -> rangeOperations.maps(operations, results, n, roomForMaps);
             case IommuOp.UNMAP_RANGE -> rangeOperations.unmaps(operations, results, n, roomForRemovals);
-            default -> pageOperations.apply(subOp, operations, n, roomForMaps, roomForRemovals);
+            default -> pageOperations.apply(subOp, operations, n, results, roomForMaps, roomForRemovals);
         }
         guest.counters().operations.add(n);
         if (!last) {
@@ -206,7 +207,11 @@ final class BatchExecutor {
         record.set(space, subOp, elementBytes(), first, statuses + recorded, n, flush);
         record.part(part);
         record.options(deferred, n == 0 || roomForMaps, n == 0 || roomForRemovals);
-        record.results(subOp == IommuOp.MAP_RANGE || subOp == IommuOp.UNMAP_RANGE ? results + 8L * recorded : 0);
+        if (subOp == IommuOp.MAP_RANGE || subOp == IommuOp.UNMAP_RANGE) {
+            record.results(results + 8L * recorded);
+        } else if (n > 0 && flush != SliceRecord.Flush.FAILED && pageOperations.areRunsKnown()) {
+            record.runs(results + 8L * recorded); // a flush that failed has changed statuses in the middle of runs
+        }
         recorded = to;
         hasRecords = !end;
         guest.commit(record);

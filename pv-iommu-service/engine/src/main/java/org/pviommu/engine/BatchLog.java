@@ -29,6 +29,14 @@ public interface BatchLog {
     void commit(SliceRecord slice);
 
     /**
+     * Records one batch of requests to a virtio-iommu device, before anything that it removed is let go. Room was made before, for as
+     * many operations as a batch may have.
+     *
+     * @param batch valid during the call only; a log copies what it keeps
+     */
+    void commitDomains(DomainRecord batch);
+
+    /**
      * Records a change that is not a slice, when it has happened. Changes that take something were announced as one operation; those that give
      * something back were not.
      *
@@ -47,6 +55,9 @@ public interface BatchLog {
 
             @Override
             public void commit(SliceRecord slice) {}
+
+            @Override
+            public void commitDomains(DomainRecord batch) {}
 
             @Override
             public void changed(Guest guest, Change change, boolean endOfCall) {}

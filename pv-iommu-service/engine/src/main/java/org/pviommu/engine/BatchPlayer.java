@@ -202,6 +202,31 @@ public final class BatchPlayer implements AutoCloseable {
         engine.forgetTheDead();
     }
 
+    /** Flushes what domains owe. */
+    public void flushDomains(int guestId) {
+        Guest caller = lockDeadOrAlive(guestId);
+        try {
+            caller.flushDomains();
+        } finally {
+            unlock();
+        }
+    }
+
+    /** For a replay: ends a guest's virtio-iommu device, or tries once more to. */
+    public void closeDevice(int guestId) {
+        Guest caller = lockDeadOrAlive(guestId);
+        try {
+            GuestDomains device = caller.domains();
+            if (device == null) {
+                throw new EngineException(
+                        EngineException.Kind.NOT_FOUND, "guest=" + guestId + " has no virtio-iommu device");
+            }
+            caller.closeDomains(device);
+        } finally {
+            unlock();
+        }
+    }
+
     /** For a replay: a guest came back after a new start of the service; nothing changes by it. */
     public void returned(int guestId) {
         Guest caller = lockGuest(guestId);

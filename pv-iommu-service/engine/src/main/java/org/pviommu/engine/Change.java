@@ -68,4 +68,38 @@ public sealed interface Change {
      * host IOMMU again, and its devices may do DMA.
      */
     record GuestReturned() implements Change {}
+
+    /**
+     * Memory went without being asked for: nothing leads there any more.
+     *
+     * @param done false when the host IOMMU did not let go of it: it stays registered, for nobody to map
+     */
+    record MemoryLost(long firstMfn, long pages, boolean done) implements Change {}
+
+    /**
+     * A virtio-iommu device was opened.
+     *
+     * @param endpoints those that it governs, which were in address spaces of hypercalls before
+     * @param bypass whether those in no domain reach the guest's memory
+     * @param opened false when the host IOMMU did not let one of them go: then there is no device
+     */
+    record DeviceOpened(List<Integer> endpoints, boolean bypass, boolean opened) implements Change {
+        /** Keeps its own copy of the list. */
+        public DeviceOpened {
+            endpoints = List.copyOf(endpoints);
+        }
+    }
+
+    /** Whether endpoints in no domain reach the guest's memory from now on. */
+    record BypassSet(boolean on) implements Change {}
+
+    /** All attachments and domains of the virtio-iommu device have ended. */
+    record DeviceReset() implements Change {}
+
+    /**
+     * The virtio-iommu device is gone; its endpoints are blocked.
+     *
+     * @param done false when the host IOMMU did not let go of everything
+     */
+    record DeviceClosed(boolean done) implements Change {}
 }

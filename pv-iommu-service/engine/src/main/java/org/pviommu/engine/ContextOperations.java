@@ -148,6 +148,9 @@ final class ContextOperations {
         if (endpoint == null || target == null) {
             return IommuStatus.ENOENT;
         }
+        if (guest.isGoverned(endpoint.endpointId())) {
+            return IommuStatus.EBUSY; // its virtio-iommu device decides
+        }
         if (guest.attachment(endpoint.endpointId()) == target) {
             return IommuStatus.OK;
         }

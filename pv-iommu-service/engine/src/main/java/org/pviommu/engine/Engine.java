@@ -159,16 +159,50 @@ public final class Engine implements AutoCloseable {
     AddressSpace newAddressSpace(Guest guest, int context) {
         HostAddressSpace hostSpace;
         try {
-            hostSpace = host.createAddressSpace();
-            guest.events().answered(0, 0);
+            hostSpace = newHostSpace(guest);
         } catch (HostIommuException e) {
-            guest.events().answered(-e.errno(), 0);
             throw hostRefused("no address space for guest=" + guest.id(), e.errno());
         }
         try {
             return new AddressSpace(guest, context, hostSpace, tables, host.capabilities());
         } catch (RuntimeException e) {
             hostSpace.destroy();
+            throw e;
+        }
+    }
+
+    /**
+     * An empty address space for a domain, known to nobody yet.
+     *
+     * @throws EngineException LIMIT without table memory
+     * @throws HostIommuException when the host IOMMU refuses
+     */
+    RangeSpace newRangeSpace(Guest guest, int domain) {
+        HostAddressSpace hostSpace = newHostSpace(guest);
+        try {
+            return new RangeSpace(guest, domain, hostSpace, tables, host.capabilities());
+        } catch (RuntimeException e) {
+            hostSpace.destroy();
+            throw e;
+        }
+    }
+
+    /**
+     * What endpoints of {@code guest} that bypass reach, still empty.
+     *
+     * @throws HostIommuException when the host IOMMU refuses
+     */
+    IdentitySpace newIdentitySpace(Guest guest, List<FrameRange> reserved) {
+        return new IdentitySpace(guest, newHostSpace(guest), host.capabilities().lastBfn(), reserved);
+    }
+
+    private HostAddressSpace newHostSpace(Guest guest) {
+        try {
+            HostAddressSpace hostSpace = host.createAddressSpace();
+            guest.events().answered(0, 0);
+            return hostSpace;
+        } catch (HostIommuException e) {
+            guest.events().answered(-e.errno(), 0);
             throw e;
         }
     }
@@ -330,6 +364,36 @@ public final class Engine implements AutoCloseable {
             }
         }
         return all;
+    }
+
+    /**
+     * Memory that {@code guest} does not have any more: what it has granted of it is taken back from the grantees by force, and then it is
+     * as {@link Guest#loseMemory}.
+     *
+     * @return false when the host IOMMU did not let go of everything; this can be tried again
+     * @throws EngineException as there
+     */
+    public synchronized boolean loseMemory(Guest guest, long firstMfn, long pages) {
+        for (Grant grant : grants()) {
+            boolean concerned = grant.ownerId() == guest.id()
+                    && grant.ownerFirstMfn() <= firstMfn + pages - 1
+                    && firstMfn <= grant.ownerFirstMfn() + grant.pages() - 1;
+            if (concerned && (!grant.revoked() || grant.holds() > 0)) {
+                revokeIfPossible(grant);
+            }
+        }
+        return guest.loseMemory(firstMfn, pages);
+    }
+
+    private void revokeIfPossible(Grant grant) {
+        try {
+            revoke(grant.granteeId(), grant.granteeFirstMfn(), true);
+        } catch (EngineException e) {
+            if (e.kind() != EngineException.Kind.HOST) {
+                throw e;
+            }
+            // It keeps the memory from going, which the loss will say.
+        }
     }
 
     private Guest requireGuest(int guestId) {

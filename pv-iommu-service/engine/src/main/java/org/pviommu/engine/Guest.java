@@ -1,6 +1,7 @@
 package org.pviommu.engine;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -20,7 +21,10 @@ public final class Guest {
     private final GuestPolicy policy;
     private final List<EndpointDescriptor> endpoints;
     private final TableQuota tableQuota;
-    private final GuestMemoryMap memory = new GuestMemoryMap();
+    private final GuestMemoryMap memory;
+    /** One for all address spaces, because an endpoint may change between them while somebody translates. */
+    private final ReaderGate readers = new ReaderGate();
+
     private final GuestCounters counters = new GuestCounters();
     private final ReentrantLock lock = new ReentrantLock();
     private final BatchLog log;
@@ -38,13 +42,25 @@ public final class Guest {
     /** Which address space translates an endpoint's DMA; an endpoint that is blocked is missing. */
     private final Map<Integer, AddressSpace> attached = new ConcurrentHashMap<>();
 
+    private final Map<Integer, EndpointView> views = new HashMap<>();
+    /** Of the guest's virtio-iommu device, if it has one. Written under the lock. */
+    private volatile @Nullable GuestDomains domains;
+
+    /** Whether the device was open when the service stopped, and nobody has it yet. */
+    private boolean domainsReturned;
+
+    /** Regions that came, and losses. */
+    private long regionSerial;
+
     Guest(int id, GuestPolicy policy, List<EndpointDescriptor> endpoints, BatchLog log) {
         this.id = id;
         this.log = log;
         this.policy = policy;
+        this.memory = new GuestMemoryMap(policy.reservedMfns());
         this.endpoints = List.copyOf(endpoints);
         this.tableQuota = new TableQuota(policy.maxTablePages(), this::freeRetiredTables, events);
         this.spaces = new AtomicReferenceArray<>(policy.maxContexts());
+        endpoints.forEach(endpoint -> views.put(endpoint.endpointId(), new EndpointView(readers)));
     }
 
     void addSpace(AddressSpace space) {
@@ -109,6 +125,18 @@ public final class Guest {
     /** Its registered memory, by frame number. */
     public List<GuestRegion> regions() {
         return memory.regions();
+    }
+
+    /** Its registered memory without what others have granted: what it has to bring when it comes back. */
+    public List<OwnMemory> ownMemory() {
+        return memory.regions().stream()
+                .filter(region -> !region.isGranted() && !region.isLost())
+                .map(region -> new OwnMemory(
+                        region.firstMfn(),
+                        region.pages(),
+                        region.memory().file(),
+                        region.memory().fileOffsetBytes()))
+                .toList();
     }
 
     /** How many table entries, owed ones included, lead to a frame; 65,535 marks the hypervisor's. For inspection. */
@@ -179,6 +207,10 @@ public final class Guest {
             requireRoom(firstMfn, pages, List.of());
             requireRoomInLog();
             addRegion(new GuestRegion(firstMfn, pages, guestMemory));
+            GuestDomains device = domains;
+            if (device != null) {
+                device.memoryAdded();
+            }
             changed(new Change.MemoryRegistered(firstMfn, pages, guestMemory.file(), guestMemory.fileOffsetBytes()));
         });
     }
@@ -202,11 +234,13 @@ public final class Guest {
     }
 
     void addRegion(GuestRegion region) {
+        regionSerial++;
+        region.setSerial(regionSerial);
         policy.reservedMfns().forEach(region::reserve);
         memory.add(region);
     }
 
-    private void requireRoomInLog() {
+    void requireRoomInLog() {
         if (!log.reserve(1, false)) {
             throw new EngineException(EngineException.Kind.NO_ROOM, "guest=" + id + ": the journal has no room");
         }
@@ -214,7 +248,7 @@ public final class Guest {
 
     /** A revoked grant keeps its frame numbers, which answer -EPERM, until they are used anew. */
     private static boolean isDeadGrant(GuestRegion region) {
-        return region.isRevoked() && region.totalHolds() == 0;
+        return region.isGranted() && region.isRevoked() && region.totalHolds() == 0;
     }
 
     /** The region that covers all of {@code pages} frames from {@code firstMfn} on, or null. */
@@ -297,31 +331,58 @@ public final class Guest {
      */
     public void unregisterMemory(long firstMfn, long pages) {
         locked(() -> {
-            GuestRegion region = memory.find(firstMfn);
-            if (region == null || region.firstMfn() != firstMfn || region.pages() != pages) {
-                throw new EngineException(
-                        EngineException.Kind.NOT_FOUND,
-                        "no region with firstMfn=" + Long.toUnsignedString(firstMfn) + " pages=" + pages);
-            }
-            if (region.isGranted()) {
-                throw new EngineException(
-                        EngineException.Kind.INVALID, "region firstMfn=" + firstMfn + " was granted by another guest");
-            }
+            GuestRegion region = ownRegion(firstMfn, pages);
             if (region.hasLiveGrants()) {
                 throw new EngineException(
                         EngineException.Kind.BUSY, "region firstMfn=" + firstMfn + " is granted to another guest");
             }
             if (region.totalHolds() > 0) {
                 flushAllBut(null);
+                flushDomains();
             }
             if (region.totalHolds() > 0) {
                 throw new EngineException(
                         EngineException.Kind.BUSY,
                         "region firstMfn=" + firstMfn + " is still mapped, holds=" + region.totalHolds());
             }
-            closeRegion(region);
-            changed(new Change.MemoryUnregistered(firstMfn, pages));
+            GuestDomains device = domains;
+            if (device == null || !device.hasIdentity()) {
+                closeRegion(region);
+                changed(new Change.MemoryUnregistered(firstMfn, pages));
+            } else if (!new MemoryLoss(this).lose(region)) { // who bypasses reaches it, and is not asked
+                throw new EngineException(
+                        EngineException.Kind.BUSY,
+                        "region firstMfn=" + firstMfn + " is still reached by endpoints that bypass translation");
+            }
         });
+    }
+
+    private GuestRegion ownRegion(long firstMfn, long pages) {
+        GuestRegion region = memory.find(firstMfn);
+        if (region == null || region.firstMfn() != firstMfn || region.pages() != pages) {
+            throw new EngineException(
+                    EngineException.Kind.NOT_FOUND,
+                    "no region with firstMfn=" + Long.toUnsignedString(firstMfn) + " pages=" + pages);
+        }
+        if (region.isGranted()) {
+            throw new EngineException(
+                    EngineException.Kind.INVALID, "region firstMfn=" + firstMfn + " was granted by another guest");
+        }
+        return region;
+    }
+
+    /**
+     * The guest does not have this memory any more, and nobody can stop that: what leads to it is removed from the host IOMMU and
+     * flushed, mappings of domains stay and fault. Frames granted to others have to be revoked before ({@link Engine#loseMemory}).
+     *
+     * @return false when the host IOMMU did not let go of everything, or it is granted: then it stays registered, for nobody to map, and
+     *     this can be tried again
+     * @throws EngineException NOT_FOUND when there is no such region, INVALID when it is another guest's
+     */
+    public boolean loseMemory(long firstMfn, long pages) {
+        boolean[] done = {false};
+        locked(() -> done[0] = new MemoryLoss(this).lose(ownRegion(firstMfn, pages)));
+        return done[0];
     }
 
     void locked(Runnable action) {
@@ -339,6 +400,10 @@ public final class Guest {
             if (space != null) {
                 space.table().freeRetired();
             }
+        }
+        GuestDomains device = domains;
+        if (device != null) {
+            device.freeRetired();
         }
     }
 
@@ -373,6 +438,7 @@ public final class Guest {
         int result = space.host().attach(endpointId);
         if (result == 0) {
             attached.put(endpointId, space);
+            view(endpointId).bind(space);
             space.setReserved(reservedBfns(space));
         }
         return result;
@@ -384,9 +450,14 @@ public final class Guest {
         if (space == null) {
             return 0;
         }
+        view(endpointId).bind(null); // first, so that our own endpoints get no further than the host lets others
         int result = space.host().detach(endpointId);
+        if (result != 0) {
+            view(endpointId).bind(space);
+        }
         if (result == 0) {
             attached.remove(endpointId);
+            readers.awaitReaders(); // who was in a section with it is done
             space.setReserved(reservedBfns(space));
         }
         return result;
@@ -422,6 +493,7 @@ public final class Guest {
             beginCall();
             endpoints.forEach(endpoint -> detach(endpoint.endpointId()));
             done[0] &= attached.isEmpty();
+            done[0] &= tearDownDomains();
             for (AddressSpace space : addressSpaces()) {
                 done[0] &= space.tearDown();
             }
@@ -450,6 +522,13 @@ public final class Guest {
                 space.releaseAll();
             }
         }
+        GuestDomains device = domains;
+        if (device != null) {
+            device.requireWholeFlush();
+            device.flush();
+            device.release();
+        }
+        new MemoryLoss(this).finish();
         endCallUnrecorded();
     }
 
@@ -464,9 +543,167 @@ public final class Guest {
         removeSpace(space);
     }
 
-    private void closeRegion(GuestRegion region) {
+    void closeRegion(GuestRegion region) {
         memory.remove(region);
         region.close();
+    }
+
+    // ---- domains of a virtio-iommu device
+
+    /**
+     * Where the DMA of an endpoint leads, whatever it is attached to, for who serves the endpoint in this process.
+     *
+     * @throws EngineException NOT_FOUND when it is not this guest's
+     */
+    public EndpointTranslation translation(int endpointId) {
+        return view(endpointId);
+    }
+
+    EndpointView view(int endpointId) {
+        EndpointView view = views.get(endpointId);
+        if (view == null) {
+            throw new EngineException(
+                    EngineException.Kind.NOT_FOUND,
+                    "endpoint=0x" + Integer.toHexString(endpointId) + " is not one of guest=" + id);
+        }
+        return view;
+    }
+
+    /** The domains of its virtio-iommu device, by number; none without one. Any thread. */
+    public List<DomainInfo> domainList() {
+        GuestDomains device = domains;
+        return device == null ? List.of() : device.list();
+    }
+
+    /** The endpoints that its virtio-iommu device governs; none without one. */
+    public List<Integer> domainEndpoints() {
+        GuestDomains device = domains;
+        return device == null ? List.of() : device.endpointIds();
+    }
+
+    /** Whether endpoints in no domain reach the guest's memory. */
+    public boolean domainBypass() {
+        GuestDomains device = domains;
+        return device != null && device.bypass();
+    }
+
+    /** Mappings of a domain from {@code fromIova} on, at most {@code limit}; each is right when it is looked at. Any thread. */
+    public List<RangeMapping> domainMappings(int domain, long fromIova, int limit) {
+        GuestDomains device = domains;
+        RangeSpace space = device == null ? null : device.space(domain);
+        return space == null ? List.of() : space.list(fromIova, limit);
+    }
+
+    @Nullable
+    GuestDomains domains() {
+        return domains;
+    }
+
+    void setDomains(@Nullable GuestDomains device) {
+        domains = device;
+    }
+
+    /** Whether a virtio-iommu device decides where the DMA of this endpoint leads. */
+    boolean isGoverned(int endpointId) {
+        GuestDomains device = domains;
+        return device != null && device.governs(endpointId);
+    }
+
+    /** The device that was open before a restart waits for whoever opens it. */
+    void returnDomains(GuestDomains device) {
+        domains = device;
+        domainsReturned = true;
+    }
+
+    boolean takeReturnedDomains() {
+        boolean there = domainsReturned;
+        domainsReturned = false;
+        return there;
+    }
+
+    /** Ends the device; false when the host IOMMU did not let go of everything, and it can be tried again. Under the lock. */
+    boolean closeDomains(GuestDomains device) {
+        beginCall();
+        boolean done = endDomains(device);
+        changed(new Change.DeviceClosed(done));
+        return done;
+    }
+
+    private boolean tearDownDomains() {
+        GuestDomains device = domains;
+        if (device == null) {
+            return true;
+        }
+        device.requireWholeFlush();
+        return endDomains(device);
+    }
+
+    private boolean endDomains(GuestDomains device) {
+        device.beginClosing();
+        device.flush();
+        device.release();
+        boolean done = device.finishClosing();
+        if (done) {
+            domains = null;
+        }
+        return done;
+    }
+
+    /** Flushes what domains owe, recorded on its own; nothing when they owe nothing. Not in a call. */
+    void flushDomains() {
+        GuestDomains device = domains;
+        if (device == null || !device.needsFlush() || !log.reserve(1, true)) {
+            return;
+        }
+        beginCall();
+        DomainRecord record = new DomainRecord(this);
+        record.start(true, true);
+        record.flush(device.flush() ? SliceRecord.Flush.DONE : SliceRecord.Flush.FAILED);
+        commit(record);
+        device.release();
+    }
+
+    /** Before a domain's removal: flushes early when the bound on held frames is reached. Nothing leaves the guest meanwhile. */
+    void domainsFlushEarly() {
+        GuestDomains device = domains;
+        if (device != null && holdableFrames() <= 0) {
+            counters.earlyFlushes.add(1);
+            device.flushEarly();
+        }
+    }
+
+    /** Something was removed from a domain. */
+    void domainsChanged() {
+        GuestDomains device = domains;
+        if (device != null) {
+            device.changed();
+        }
+    }
+
+    /** What domains may lead to. Any thread. */
+    MemoryExtents extents() {
+        return memory.extents();
+    }
+
+    ReaderGate readers() {
+        return readers;
+    }
+
+    long regionSerial() {
+        return regionSerial;
+    }
+
+    void setRegionSerial(long serial) {
+        regionSerial = serial;
+    }
+
+    /** How many address spaces of hypercalls there are. */
+    int contexts() {
+        int count = 0;
+        for (int context = 0; context < spaces.length(); context++) {
+            count += spaces.get(context) == null ? 0 : 1;
+        }
+        return count;
     }
 
     BatchLog log() {
@@ -491,6 +728,11 @@ public final class Guest {
     void commit(SliceRecord record) {
         log.commit(record);
         recorded(record.isEndOfCall());
+    }
+
+    void commit(DomainRecord record) {
+        log.commitDomains(record);
+        recorded(true);
     }
 
     void changed(Change change) {

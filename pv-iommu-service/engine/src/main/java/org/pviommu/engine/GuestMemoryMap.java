@@ -18,6 +18,25 @@ final class GuestMemoryMap {
     /** Sorted by first mfn. */
     private volatile GuestRegion[] regions = {};
 
+    private final List<FrameRange> hypervisors;
+    private volatile MemoryExtents extents = MemoryExtents.NONE;
+
+    /** @param hypervisors frames that are not the guest's, wherever its regions lie */
+    GuestMemoryMap(List<FrameRange> hypervisors) {
+        this.hypervisors = hypervisors;
+    }
+
+    /** What domains may lead to. */
+    MemoryExtents extents() {
+        return extents;
+    }
+
+    private void replace(List<GuestRegion> all) {
+        GuestRegion[] sorted = all.toArray(GuestRegion[]::new);
+        regions = sorted;
+        extents = MemoryExtents.of(sorted, hypervisors);
+    }
+
     List<GuestRegion> regions() {
         return List.of(regions);
     }
@@ -61,13 +80,13 @@ final class GuestMemoryMap {
         List<GuestRegion> all = new ArrayList<>(List.of(regions));
         all.add(region);
         all.sort((a, b) -> Long.compare(a.firstMfn(), b.firstMfn()));
-        regions = all.toArray(GuestRegion[]::new);
+        replace(all);
     }
 
     void remove(GuestRegion region) {
         List<GuestRegion> all = new ArrayList<>(List.of(regions));
         all.remove(region);
-        regions = all.toArray(GuestRegion[]::new);
+        replace(all);
     }
 
     /**

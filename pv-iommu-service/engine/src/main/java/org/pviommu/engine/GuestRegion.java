@@ -36,6 +36,10 @@ public final class GuestRegion {
     private final List<GuestRegion> grants = new CopyOnWriteArrayList<>();
 
     private volatile boolean revoked;
+    /** Regions of the guest are numbered in the order in which they come; a loss takes a number, too. */
+    private long serial;
+
+    private volatile long lostAt = Long.MAX_VALUE;
     /** Once the region is revoked it only falls, so whoever sees 0 then, with or without the lock, can rely on it. */
     private final Counter totalHolds = new Counter();
 
@@ -131,6 +135,29 @@ public final class GuestRegion {
     /** How many holds there are on frames of this region: table entries that lead here, owed ones included. */
     long totalHolds() {
         return totalHolds.get();
+    }
+
+    long serial() {
+        return serial;
+    }
+
+    void setSerial(long newSerial) {
+        serial = newSerial;
+    }
+
+    /** Whether a mapping of a domain that was made at {@code mappingSerial} leads here: after the region came, before it was lost. */
+    boolean servesMapping(long mappingSerial) {
+        return serial <= mappingSerial && mappingSerial < lostAt;
+    }
+
+    /** The guest does not have this memory any more, although something may still lead to it. */
+    void lose(long atSerial) {
+        lostAt = atSerial;
+        revoked = true;
+    }
+
+    boolean isLost() {
+        return lostAt != Long.MAX_VALUE;
     }
 
     boolean contains(long mfn) {

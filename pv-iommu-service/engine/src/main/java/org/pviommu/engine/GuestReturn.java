@@ -38,6 +38,7 @@ final class GuestReturn {
         }
         grants.stream().filter(Grant::revoked).forEach(this::revokeAgain);
         before.endpoints().forEach(this::restoreAttachment);
+        restoreDomains();
         if (guest.digest() != before.digest()) {
             throw new EngineException(
                     EngineException.Kind.HOST,
@@ -69,7 +70,9 @@ final class GuestReturn {
     private void restoreRegions(Map<Long, GuestMemory> memories) {
         for (GuestRegion region : ownRegions(before)) {
             GuestMemory memory = Objects.requireNonNull(memories.get(region.firstMfn()), "checked before");
-            guest.addRegion(new GuestRegion(region.firstMfn(), region.pages(), memory));
+            GuestRegion returned = new GuestRegion(region.firstMfn(), region.pages(), memory);
+            guest.addRegion(returned);
+            returned.setSerial(region.serial()); // by which mappings of domains know it
         }
     }
 
@@ -143,6 +146,21 @@ final class GuestReturn {
                                 + " cannot be mapped again, status=" + status);
             }
             done += pages;
+        }
+    }
+
+    private void restoreDomains() {
+        guest.setRegionSerial(before.regionSerial());
+        GuestDomains old = before.domains();
+        if (old == null || old.isClosed()) {
+            return;
+        }
+        GuestDomains domains = new GuestDomains(engine, guest, old.endpointIds());
+        guest.returnDomains(domains);
+        try {
+            domains.restore(old);
+        } catch (HostIommuException e) {
+            throw new EngineException(EngineException.Kind.HOST, String.valueOf(e.getMessage()));
         }
     }
 

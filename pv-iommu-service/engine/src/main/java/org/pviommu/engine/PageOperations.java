@@ -23,6 +23,11 @@ final class PageOperations {
     /** The first slice of the window: a mixed call keeps all of them, because a failed flush looks at them again. */
     private long windowOperations;
 
+    /** For each first operation of a run how long it is, see {@link SliceRecord#runs}. */
+    private long runs;
+
+    private boolean runsKnown;
+
     @SuppressWarnings("NullAway.Init") // set by use()
     PageOperations(BatchExecutor batch) {
         this.batch = batch;
@@ -43,11 +48,20 @@ final class PageOperations {
         windowOperations = 0;
     }
 
+    /** Whether the operations of a run have all the same status, so that the lengths of the runs say all about them. */
+    boolean areRunsKnown() {
+        return runsKnown;
+    }
+
     /**
      * Applies {@code n} operations, in array order. What there is no room to record is refused with -EIO and changes nothing.
+     *
+     * @param newRuns {@code n} 64-bit words for the lengths of the runs
      */
-    void apply(int subOp, long newOperations, int n, boolean roomForMaps, boolean roomForRemovals) {
+    void apply(int subOp, long newOperations, int n, long newRuns, boolean roomForMaps, boolean roomForRemovals) {
         operations = newOperations;
+        runs = newRuns;
+        runsKnown = true;
         if (windowOperations == 0) {
             windowOperations = newOperations;
         }
@@ -70,7 +84,7 @@ final class PageOperations {
             switch (kind) {
                 case IommuOp.MAP_PAGE -> mapsOrRefused(from, to, roomForMaps);
                 case IommuOp.UNMAP_PAGE -> unmapsOrRefused(from, to, roomForRemovals);
-                default -> batch.fail(from, to - from, IommuStatus.EINVAL);
+                default -> failAll(from, to, IommuStatus.EINVAL);
             }
             from = to;
         }
@@ -102,15 +116,24 @@ final class PageOperations {
         if (room) {
             maps(from, to);
         } else {
-            batch.fail(from, to - from, IommuStatus.EIO);
+            failAll(from, to, IommuStatus.EIO);
         }
+    }
+
+    private void failAll(int from, int to, int status) {
+        batch.fail(from, to - from, status);
+        runsKnown = false;
+    }
+
+    private void noteRun(int index, int operationsOfRun) {
+        RawMemory.putLong(runs + 8L * index, operationsOfRun);
     }
 
     private void unmapsOrRefused(int from, int to, boolean room) {
         if (room) {
             unmaps(from, to);
         } else {
-            batch.fail(from, to - from, IommuStatus.EIO);
+            failAll(from, to, IommuStatus.EIO);
         }
     }
 
@@ -130,6 +153,7 @@ final class PageOperations {
             if (status != IommuStatus.OK) {
                 batch.fail(i, n, status);
             }
+            noteRun(i, n);
             i += n;
         }
     }
@@ -144,12 +168,14 @@ final class PageOperations {
                 status = IommuStatus.EIO;
             }
             if (status != IommuStatus.OK) {
-                batch.fail(i++, status);
+                batch.fail(i, status);
+                noteRun(i++, 1);
                 continue;
             }
             unmapRun.open(bfn);
             int n = 1 + unmapRun.extendByOperations(op + IommuMapOp.SIZE, to - i - 1);
             giveUnmaps(i);
+            noteRun(i, n);
             i += n;
         }
     }
@@ -169,6 +195,7 @@ final class PageOperations {
             boolean cannotCut = outcome == -UnmapRun.EBUSY;
             long refused = cannotCut ? 1 : unmapRun.remaining();
             unmapRun.refuse(refused);
+            runsKnown = false;
             batch.fail(i, refused, cannotCut ? IommuStatus.EBUSY : IommuStatus.EIO);
             i += (int) refused;
         }

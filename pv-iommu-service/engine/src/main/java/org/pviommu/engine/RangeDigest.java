@@ -11,7 +11,12 @@ package org.pviommu.engine;
 final class RangeDigest {
     private RangeDigest() {}
 
-    /** The number of one mapping; {@code salt} tells address spaces apart, see {@link MappingDigest#salt}. */
+    /** What tells the domains of all guests from one another and from page-granular spaces. */
+    static long salt(int guestId, int domain) {
+        return mix(mix(guestId) ^ domain);
+    }
+
+    /** The number of one mapping; {@code salt} tells address spaces apart, see {@link #salt}. */
     static long of(long salt, long first, long last, long target, long attributes) {
         long mixed = mix(salt ^ first);
         mixed = mix(mixed ^ last);

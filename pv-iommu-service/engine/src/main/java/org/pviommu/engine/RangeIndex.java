@@ -30,9 +30,9 @@ final class RangeIndex {
         NO_MEMORY
     }
 
-    /** Takes what a removal removes, in ascending order. */
+    /** Takes mappings in ascending order, such as what a removal removes. */
     interface Sink {
-        void removed(long first, long last, long target, long attributes);
+        void mapping(long first, long last, long target, long attributes);
     }
 
     /** {@link #remove} would have had to cut a mapping; nothing has changed. */
@@ -213,6 +213,11 @@ final class RangeIndex {
 
     // ---- the writer
 
+    /** Gives an entry other attributes: one word, so readers see the old ones or the new ones. */
+    void putAttributes(long entry, long attributes) {
+        RangeNode.putAttributes(entry, attributes);
+    }
+
     /** Whether a mapping has a byte in common with {@code [firstIova, lastIova]}. */
     boolean overlaps(long firstIova, long lastIova) {
         long entry = floor(RangeNode.biased(lastIova));
@@ -338,7 +343,7 @@ final class RangeIndex {
         }
         for (int i = from; i < to; i++) {
             long entry = RangeNode.entry(leaf, i);
-            sink.removed(first(entry), last(entry), target(entry), attributes(entry));
+            sink.mapping(first(entry), last(entry), target(entry), attributes(entry));
         }
         ensure(RESERVED_NODES); // There are as many, retired ones included: no answer to look at.
         removeEntries(from, to, count);

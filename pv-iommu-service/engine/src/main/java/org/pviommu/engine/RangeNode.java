@@ -79,6 +79,10 @@ final class RangeNode {
         return RawMemory.getLong(entry + 24);
     }
 
+    static void putAttributes(long entry, long attributes) {
+        RawMemory.putLongRelease(entry + 24, attributes);
+    }
+
     static long key(long inner, int index) {
         return RawMemory.getLong(inner + FIRST_WORD + (long) index * 8);
     }

@@ -47,6 +47,7 @@ public final class SliceRecord {
     private long operationsAddress;
     private long statusesAddress;
     private long resultsAddress;
+    private long runsAddress;
     private int operations;
     private Flush flush = Flush.NONE;
     private Part part = Part.CALL_END;
@@ -72,6 +73,7 @@ public final class SliceRecord {
         this.operations = operations;
         this.flush = flush;
         this.resultsAddress = 0;
+        this.runsAddress = 0;
         this.part = Part.CALL_END;
         this.deferred = false;
         this.roomForMaps = true;
@@ -90,6 +92,15 @@ public final class SliceRecord {
 
     void results(long newResultsAddress) {
         resultsAddress = newResultsAddress;
+    }
+
+    /**
+     * Says which operations were applied together, so that nobody has to find it out again.
+     *
+     * @param newRunsAddress a 64-bit word for each operation; that of the first one of a run is the run's length. 0 when not known
+     */
+    void runs(long newRunsAddress) {
+        runsAddress = newRunsAddress;
     }
 
     /** The guest, as it is now. */
@@ -177,8 +188,8 @@ public final class SliceRecord {
         byte status = RawMemory.getByte(statusesAddress + index);
         boolean mixed = subOp == IommuOp.MIXED;
         int limit = operations - index;
-        int n = 1;
-        for (; n < limit; n++) {
+        int n = knownRun(index);
+        while (n < limit) {
             long next = op + (long) n * IommuMapOp.SIZE;
             if (RawMemory.getLong(next + IommuMapOp.BFN_OFFSET) != bfn + n
                     || (maps
@@ -188,8 +199,14 @@ public final class SliceRecord {
                     || RawMemory.getByte(statusesAddress + index + n) != status) {
                 break;
             }
+            n += knownRun(index + n);
         }
         return n;
+    }
+
+    /** How many operations from {@code index}, the first one of a run, on were applied as one; 1 when that is not known. */
+    private int knownRun(int index) {
+        return runsAddress == 0 ? 1 : (int) RawMemory.getLong(runsAddress + 8L * index);
     }
 
     /** Bus frame of operation {@code index}. */

@@ -301,7 +301,7 @@ class EnginePartsTest {
 
     @Nested
     class OfGuestMemoryMap {
-        private final GuestMemoryMap map = new GuestMemoryMap();
+        private final GuestMemoryMap map = new GuestMemoryMap(List.of());
         private final TestMemory low = new TestMemory(2);
         private final TestMemory high = new TestMemory(1);
         private final TestMemory far = new TestMemory(1);
@@ -627,6 +627,9 @@ class EnginePartsTest {
         void shouldNotLetARecordBeReadBeyondItsOperations() {
             AtomicLong records = new AtomicLong();
             BatchLog log = new BatchLog() {
+                @Override
+                public void commitDomains(DomainRecord batch) {}
+
                 @Override
                 public void changed(Guest guest, Change change, boolean endOfCall) {}
 

@@ -16,6 +16,7 @@ import org.pviommu.engine.Access;
 import org.pviommu.engine.EndpointTranslation;
 import org.pviommu.virtio.block.BlockDevice;
 import org.pviommu.virtio.block.BlockSettings;
+import org.pviommu.virtio.memory.MemoryOwner;
 import org.pviommu.virtio.queue.Chain;
 import org.pviommu.virtio.queue.QueueSettings;
 import org.pviommu.virtio.queue.SplitQueue;
@@ -64,7 +65,11 @@ public final class BlockTarget implements EndpointTranslation {
         Files.write(IMAGE, disk);
         readOnly = input.below(4) == 0;
         device = new BlockDevice(
-                new BlockSettings(IMAGE, readOnly, "fuzz", 1), 7, () -> this, (endpoint, iova, write) -> faults++);
+                new BlockSettings(IMAGE, readOnly, "fuzz", 1),
+                7,
+                () -> this,
+                MemoryOwner.none(),
+                (endpoint, iova, write) -> faults++);
         device.acknowledged(input.below(2) == 0 ? -1L : 0);
         queue = SplitQueue.open(
                 device.rings(0, RingMemory.space()),

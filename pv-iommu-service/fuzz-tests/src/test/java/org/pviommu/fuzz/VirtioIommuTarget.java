@@ -63,6 +63,7 @@ public final class VirtioIommuTarget implements IommuPort {
                 limited ? 15 : -1,
                 (mood & 64) != 0 ? 128 : 0,
                 input.below(2) == 0,
+                true,
                 input.below(2) == 0);
         device = new IommuDevice(config, this);
         asked = 0;

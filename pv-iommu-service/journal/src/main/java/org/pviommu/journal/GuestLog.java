@@ -2,6 +2,7 @@ package org.pviommu.journal;
 
 import org.pviommu.engine.BatchLog;
 import org.pviommu.engine.Change;
+import org.pviommu.engine.DomainRecord;
 import org.pviommu.engine.Guest;
 import org.pviommu.engine.SliceRecord;
 import org.pviommu.journal.record.RecordEncoder;
@@ -53,6 +54,16 @@ final class GuestLog implements BatchLog {
         if (slice.part() != SliceRecord.Part.OF_SLICE && slice.part() != SliceRecord.Part.NESTED) {
             giveBack();
         }
+    }
+
+    @Override
+    public void commitDomains(DomainRecord batch) {
+        if (journal.isStopped()) {
+            return;
+        }
+        encoder.domains(batch, Journal.caller());
+        append(RecordKind.DOMAINS);
+        giveBack();
     }
 
     @Override

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.function.Consumer;
 import org.pviommu.engine.BatchLog;
 import org.pviommu.engine.Change;
+import org.pviommu.engine.DomainRecord;
 import org.pviommu.engine.Guest;
 import org.pviommu.engine.HostCapabilities;
 import org.pviommu.engine.SliceRecord;
@@ -64,6 +65,13 @@ public final class MemoryJournal {
                 encoder.slice(slice, "");
                 add(RecordKind.SLICE);
                 observer.accept(slice.guest());
+            }
+
+            @Override
+            public void commitDomains(DomainRecord batch) {
+                encoder.domains(batch, "");
+                add(RecordKind.DOMAINS);
+                observer.accept(batch.guest());
             }
 
             @Override

@@ -11,6 +11,7 @@ import org.pviommu.natives.NativeException;
 import org.pviommu.server.config.ServiceSettings;
 import org.pviommu.server.grants.Grants;
 import org.pviommu.server.ring.RingServer;
+import org.pviommu.server.vhost.VirtualMachines;
 
 /**
  * Everything but HTTP: host IOMMU, engine and ring transport, wired. Started by one thread, read by many, closed once.
@@ -26,6 +27,7 @@ public final class IommuService implements AutoCloseable {
     private final Engine engine;
     private final Grants grants;
     private final RingServer ring;
+    private final VirtualMachines machines;
     private final Path ringPath;
     private final long startedNs = System.nanoTime();
     private volatile boolean serving;
@@ -37,13 +39,31 @@ public final class IommuService implements AutoCloseable {
         simulated = opened instanceof SimulatedIommu software ? software : null;
         host = plant == Plant.NONE ? opened : new PlantedHost(opened, plant);
         recording = recordingOrClose(journalPath);
-        host.onFault((endpoint, iovaBytes, write) -> {
-            faults.fault(endpoint, iovaBytes, write);
-            recording.fault(endpoint, iovaBytes, write);
-        });
+        host.onFault(this::fault);
         engine = new Engine(host, recording::logOf, () -> false);
         grants = new Grants(engine, settings::acceptsGrants);
+        machines = machinesOrClose(plant);
         ring = Rings.create(settings, ringPath, engine, grants, recording.recovery());
+    }
+
+    private void fault(int endpoint, long iovaBytes, boolean write) {
+        faults.fault(endpoint, iovaBytes, write);
+        recording.fault(endpoint, iovaBytes, write);
+    }
+
+    private VirtualMachines machinesOrClose(Plant plant) {
+        boolean started = false;
+        try {
+            VirtualMachines all = VirtualMachines.start(settings, engine, recording.recovery(), this::fault, plant);
+            started = true;
+            return all;
+        } finally {
+            if (!started) {
+                recording.stopped();
+                engine.close();
+                recording.close();
+            }
+        }
     }
 
     /** Devices of a real host are open by now, and would stay bound without an owner. */
@@ -121,6 +141,11 @@ public final class IommuService implements AutoCloseable {
         return faults;
     }
 
+    /** Guests whose devices are served here. */
+    public VirtualMachines machines() {
+        return machines;
+    }
+
     /** Where guests connect. */
     public Path ringPath() {
         return ringPath;
@@ -144,6 +169,7 @@ public final class IommuService implements AutoCloseable {
     public void close() {
         serving = false;
         ring.close();
+        machines.close();
         recording.stopped();
         engine.close();
         recording.close();

@@ -7,6 +7,7 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.pviommu.engine.EndpointTranslation;
 import org.pviommu.engine.HostIommu;
+import org.pviommu.virtio.memory.MemoryOwner;
 import org.pviommu.virtio.queue.BufferMemory;
 import org.pviommu.virtio.queue.Chain;
 import org.pviommu.virtio.queue.GuestSpace;
@@ -31,6 +32,7 @@ public final class BlockDevice implements VhostDevice, AutoCloseable {
     private final BlockImage image;
     private final int endpoint;
     private final Supplier<EndpointTranslation> translations;
+    private final MemoryOwner owner;
     private final HostIommu.FaultListener faults;
     private final BlockCounters counters = new BlockCounters();
     private final BlockRequests requests;
@@ -43,6 +45,7 @@ public final class BlockDevice implements VhostDevice, AutoCloseable {
      * @param endpoint the device's id at the virtual IOMMU, as faults name it
      * @param translations the endpoint's translation as it is now; asked when a queue is opened, on the socket's thread, so that
      *     another one may follow when the guest has gone and come again
+     * @param owner registers the guest's memory: firmware reads a disk before any driver has started another device
      * @param faults told about refused accesses, outside of any section, on the socket's thread
      * @throws IllegalArgumentException when the image is no regular file, shorter than a sector, or in use
      * @throws IOException when it cannot be opened
@@ -51,10 +54,12 @@ public final class BlockDevice implements VhostDevice, AutoCloseable {
             BlockSettings settings,
             int endpoint,
             Supplier<EndpointTranslation> translations,
+            MemoryOwner owner,
             HostIommu.FaultListener faults)
             throws IOException {
         this.endpoint = endpoint;
         this.translations = translations;
+        this.owner = owner;
         this.faults = faults;
         image = BlockImage.open(settings.image(), settings.readOnly());
         requests = new BlockRequests(image, settings.serial(), counters);
@@ -116,7 +121,9 @@ public final class BlockDevice implements VhostDevice, AutoCloseable {
 
     /** Queues are opened anew, over the new memory. */
     @Override
-    public void memoryChanged(List<MappedRegion> regions) {}
+    public void memoryChanged(List<MappedRegion> regions) {
+        owner.memoryChanged(regions);
+    }
 
     @Override
     public BufferMemory buffers(int queue, GuestSpace space) {
@@ -154,6 +161,7 @@ public final class BlockDevice implements VhostDevice, AutoCloseable {
     @Override
     public void disconnected() {
         Arrays.fill(memories, null);
+        owner.disconnected();
     }
 
     /** Closes the image; the device's socket is closed already. */

@@ -7,6 +7,7 @@ import org.pviommu.abi.IommuStatus;
 import org.pviommu.engine.Engine;
 import org.pviommu.engine.Guest;
 import org.pviommu.engine.HypercallExecutor;
+import org.pviommu.virtio.memory.MemoryOwner;
 import org.pviommu.virtio.vhost.MappedRegion;
 
 /** Hypercalls of a guest of the engine. */

@@ -13,6 +13,7 @@ import java.lang.foreign.MemorySegment;
  * @param lastDomain last domain id; 0 to all ones means no limit. The draft counts bits, so there it is 2^n - 1
  * @param probeBytes room for properties in a PROBE; 0 means that PROBE is not offered
  * @param bypass whether unattached endpoints reach guest memory untranslated when the device is new
+ * @param bypassConfig whether the driver may switch bypass, and attach to domains without translation; the draft has no such thing
  * @param mmio whether device registers may be mapped; in the draft they always may
  */
 public record IommuConfig(
@@ -24,6 +25,7 @@ public record IommuConfig(
         int lastDomain,
         int probeBytes,
         boolean bypass,
+        boolean bypassConfig,
         boolean mmio) {
     /** Where virtio 1.2 has the byte that a driver may write. */
     static final int BYPASS_OFFSET = 36;
@@ -75,7 +77,11 @@ public record IommuConfig(
         if (profile == Profile.DRAFT_0_11) {
             return features | (bypass ? Wire.F_BYPASS : 0);
         }
-        return features | Wire.F_BYPASS_CONFIG | (mmio ? Wire.F_MMIO : 0);
+        return features | (bypassConfig ? Wire.F_BYPASS_CONFIG : 0) | (mmio ? Wire.F_MMIO : 0);
+    }
+
+    boolean offersBypassConfig() {
+        return profile == Profile.VIRTIO_1_2 && bypassConfig;
     }
 
     boolean allowsIovas(long first, long last) {

@@ -44,6 +44,11 @@ public final class IommuDevice implements VhostDevice {
         }
     }
 
+    /** How requests were answered. */
+    public RequestCounters requests() {
+        return requests.counters();
+    }
+
     /** Faults that were never told. */
     public long droppedFaults() {
         return faults.dropped();
@@ -54,6 +59,11 @@ public final class IommuDevice implements VhostDevice {
         reset();
         bypass = config.bypass();
         port.setBypass(bypass);
+    }
+
+    /** The machine goes on where another service has left it; so does its bypass. */
+    public void resume(boolean bypassNow) {
+        bypass = bypassNow;
     }
 
     @Override
@@ -85,7 +95,7 @@ public final class IommuDevice implements VhostDevice {
     @Override
     public void writeConfig(int offset, byte[] bytes) {
         int at = IommuConfig.BYPASS_OFFSET - offset;
-        if (config.profile() == Profile.DRAFT_0_11 || at < 0 || at >= bytes.length || bytes[at] < 0 || bytes[at] > 1) {
+        if (!config.offersBypassConfig() || at < 0 || at >= bytes.length || bytes[at] < 0 || bytes[at] > 1) {
             return;
         }
         boolean wanted = bytes[at] == 1;

@@ -29,6 +29,7 @@ final class RequestQueue {
     /** What is written for one request: properties, or zeroes, and the tail. All zero in between. */
     private final MemorySegment answer;
 
+    private final RequestCounters counters = new RequestCounters();
     private Chain[] chains = {};
     private final int[] status = new int[BATCH];
     private final boolean[] removes = new boolean[BATCH];
@@ -44,6 +45,10 @@ final class RequestQueue {
     /** Chains that are longer are rejected by the queue: far above what any request needs, and what we must be ready to zero. */
     static long maxRequestBytes(IommuConfig config) {
         return 4096L + Wire.PROBE_REQUEST_BYTES + config.probeBytes() + Wire.TAIL_BYTES;
+    }
+
+    RequestCounters counters() {
+        return counters;
     }
 
     /** Serves what waits, up to the queue's size. */
@@ -78,6 +83,7 @@ final class RequestQueue {
             if (!flushed && removes[i] && status[i] == Wire.OK) {
                 status[i] = Wire.IOERR; // I4: a failed flush is never a success
             }
+            counters.count(status[i]);
             queue.complete(chains[i].head(), answer(i));
         }
         return taken;

@@ -29,6 +29,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.pviommu.engine.Access;
+import org.pviommu.virtio.memory.MemoryOwner;
 import org.pviommu.virtio.queue.Chain;
 import org.pviommu.virtio.queue.DriverRing;
 import org.pviommu.virtio.queue.GuestSpace;
@@ -87,6 +88,7 @@ class BlockDeviceTest {
                 new BlockSettings(image, readOnly, "serial-1", 1),
                 ENDPOINT,
                 () -> translation,
+                MemoryOwner.none(),
                 (endpoint, iova, write) -> {
                     assertEquals(0, translation.openSections(), "a listener is called inside a section");
                     faults.add(Integer.toHexString(endpoint) + (write ? " w " : " r ") + Long.toHexString(iova));

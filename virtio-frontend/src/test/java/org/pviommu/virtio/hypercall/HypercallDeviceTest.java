@@ -24,6 +24,7 @@ import org.pviommu.engine.Guest;
 import org.pviommu.engine.GuestPolicy;
 import org.pviommu.engine.support.RecordingHost;
 import org.pviommu.engine.support.TestMemory;
+import org.pviommu.virtio.memory.MemoryOwner;
 import org.pviommu.virtio.queue.Chain;
 import org.pviommu.virtio.queue.DriverRing;
 import org.pviommu.virtio.queue.GuestSpace;

@@ -33,11 +33,11 @@ class IommuDeviceTest {
     private static final int DATA = 0x8000;
     private static final byte CANARY = (byte) 0xaa;
     private static final IommuConfig LIMITED =
-            new IommuConfig(Profile.VIRTIO_1_2, -4096L, 0x1000, 0x7f_ffff_ffffL, 1, 100, PROBE_BYTES, true, true);
+            new IommuConfig(Profile.VIRTIO_1_2, -4096L, 0x1000, 0x7f_ffff_ffffL, 1, 100, PROBE_BYTES, true, true, true);
     private static final IommuConfig OPEN =
-            new IommuConfig(Profile.VIRTIO_1_2, -4096L, 0, -1L, 0, -1, PROBE_BYTES, true, false);
+            new IommuConfig(Profile.VIRTIO_1_2, -4096L, 0, -1L, 0, -1, PROBE_BYTES, true, true, false);
     private static final IommuConfig DRAFT =
-            new IommuConfig(Profile.DRAFT_0_11, -4096L, 0, -1L, 0, 255, PROBE_BYTES, true, true);
+            new IommuConfig(Profile.DRAFT_0_11, -4096L, 0, -1L, 0, 255, PROBE_BYTES, true, true, true);
 
     private final Arena arena = Arena.ofConfined();
     private final MemorySegment memory = arena.allocate(1 << 20, 4096);
@@ -140,8 +140,9 @@ class IommuDeviceTest {
     void C04_C05_maskNeedsABitAndTheLowestCounts() {
         assertThrows(
                 IllegalArgumentException.class,
-                () -> new IommuConfig(Profile.VIRTIO_1_2, 0, 0, -1L, 0, -1, 0, true, true));
-        assertEquals(4096, new IommuConfig(Profile.VIRTIO_1_2, 0x4020_1000, 0, -1L, 0, -1, 0, true, true).granule());
+                () -> new IommuConfig(Profile.VIRTIO_1_2, 0, 0, -1L, 0, -1, 0, true, true, true));
+        assertEquals(
+                4096, new IommuConfig(Profile.VIRTIO_1_2, 0x4020_1000, 0, -1L, 0, -1, 0, true, true, true).granule());
     }
 
     @Test
@@ -161,7 +162,7 @@ class IommuDeviceTest {
         assertArrayEquals(before, device.config());
         assertThrows(
                 IllegalArgumentException.class,
-                () -> new IommuConfig(Profile.DRAFT_0_11, -4096L, 0, -1L, 0, 254, 0, true, true));
+                () -> new IommuConfig(Profile.DRAFT_0_11, -4096L, 0, -1L, 0, 254, 0, true, true, true));
     }
 
     @Test
@@ -189,6 +190,20 @@ class IommuDeviceTest {
         assertEquals(List.of("bypass false", "reset", "bypass true", "bypass false"), port.calls);
         device.systemReset();
         assertEquals(1, device.config()[36], "a system reset does not");
+    }
+
+    @Test
+    void shouldNotOfferWhatTheOperatorKeepsToHimself() {
+        IommuConfig fixed = new IommuConfig(Profile.VIRTIO_1_2, -4096L, 0, -1L, 0, -1, PROBE_BYTES, true, false, false);
+        use(fixed, -1L);
+        assertEquals(0, device.features() & (Wire.F_BYPASS_CONFIG | Wire.F_BYPASS));
+        device.acknowledged(fixed.features());
+        device.writeConfig(36, new byte[] {0});
+        assertEquals(1, device.config()[36]);
+        assertEquals(Wire.INVAL, status(request(Wire.ATTACH, 1, 7, 1, 0)));
+        assertEquals(1, device.requests().answered(Wire.INVAL));
+        assertEquals(0, device.requests().answered(Wire.OK));
+        assertNoCalls();
     }
 
     @Test
@@ -339,7 +354,7 @@ class IommuDeviceTest {
     @ParameterizedTest
     @ValueSource(longs = {1, 4096, 16384, 65536, 1 << 21})
     void C47_B20_alignmentOfAllThree(long granule) {
-        use(new IommuConfig(Profile.VIRTIO_1_2, -granule, 0, -1L, 0, -1, 0, true, true), -1L);
+        use(new IommuConfig(Profile.VIRTIO_1_2, -granule, 0, -1L, 0, -1, 0, true, true, true), -1L);
         long first = 8 * granule;
         assertEquals(Wire.OK, status(map(1, first, first + granule - 1, first, 3)));
         assertEquals(Wire.OK, status(map(1, -granule, -1L, 0, 3)), "the end of the space");

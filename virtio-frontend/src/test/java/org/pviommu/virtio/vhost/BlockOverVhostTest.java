@@ -28,6 +28,7 @@ import org.pviommu.engine.Access;
 import org.pviommu.virtio.block.BlockDevice;
 import org.pviommu.virtio.block.BlockSettings;
 import org.pviommu.virtio.block.TestTranslation;
+import org.pviommu.virtio.memory.MemoryOwner;
 import org.pviommu.virtio.queue.DriverRing;
 import org.pviommu.virtio.queue.RingAddresses;
 
@@ -59,6 +60,7 @@ class BlockOverVhostTest {
                 new BlockSettings(image, false, "", 1),
                 0x18,
                 () -> translation,
+                MemoryOwner.none(),
                 (endpoint, iova, write) -> faults.add(Long.toHexString(iova)));
         int uid = (int) Files.getAttribute(folder, "unix:uid");
         VhostSettings settings =

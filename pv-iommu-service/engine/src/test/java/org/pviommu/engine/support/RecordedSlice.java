@@ -33,6 +33,34 @@ public final class RecordedSlice {
             kinds[i] = slice.kind(i);
             statuses[i] = slice.status(i);
         }
+        requireRuns(slice);
+    }
+
+    /** The engine says which operations it applied as one; it must be what a look at each of them says. */
+    private void requireRuns(SliceRecord slice) {
+        if (subOp != IommuOp.MAP_PAGE && subOp != IommuOp.UNMAP_PAGE && subOp != IommuOp.MIXED) {
+            return;
+        }
+        int length;
+        for (int first = 0; first < operations(); first += length) {
+            length = 1;
+            while (first + length < operations() && continues(first + length)) {
+                length++;
+            }
+            if (slice.runLength(first) != length) {
+                throw new AssertionError(
+                        "index=" + first + " runLength=" + slice.runLength(first) + " expected=" + length);
+            }
+        }
+    }
+
+    private boolean continues(int index) {
+        int before = index - 1;
+        return kinds[index] == kinds[before]
+                && statuses[index] == statuses[before]
+                && bfn(index) == bfn(before) + 1
+                && (kinds[index] == IommuOp.UNMAP_PAGE
+                        || (mfn(index) == mfn(before) + 1 && flags(index) == flags(before)));
     }
 
     /** Number of the guest. */

@@ -6,6 +6,7 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.pviommu.engine.BatchLog;
 import org.pviommu.engine.Change;
+import org.pviommu.engine.DomainRecord;
 import org.pviommu.engine.Guest;
 import org.pviommu.engine.SliceRecord;
 
@@ -13,6 +14,8 @@ import org.pviommu.engine.SliceRecord;
 public final class RecordingLog implements BatchLog {
     private final List<RecordedSlice> slices = new ArrayList<>();
     private final List<Change> changes = new ArrayList<>();
+    private final List<String> domainBatches = new ArrayList<>();
+    private @Nullable Runnable domainObserver;
     private boolean refusesMaps;
     private boolean refusesRemovals;
     private int slicesLeft = Integer.MAX_VALUE;
@@ -71,6 +74,7 @@ public final class RecordingLog implements BatchLog {
     public void forget() {
         slices.clear();
         changes.clear();
+        domainBatches.clear();
         reservations = 0;
     }
 
@@ -90,6 +94,28 @@ public final class RecordingLog implements BatchLog {
     @Override
     public void changed(Guest guest, Change change, boolean endOfCall) {
         changes.add(change);
+    }
+
+    /** What was recorded of batches of a virtio-iommu device, as text. */
+    public List<String> domainBatches() {
+        return List.copyOf(domainBatches);
+    }
+
+    @Override
+    public void commitDomains(DomainRecord batch) {
+        StringBuilder text = new StringBuilder();
+        for (int i = 0; i < batch.count(); i++) {
+            text.append(batch.kind(i)).append('=').append(batch.status(i)).append(' ');
+        }
+        domainBatches.add(text.append(batch.flush()).toString());
+        if (domainObserver != null) {
+            domainObserver.run();
+        }
+    }
+
+    /** Runs {@code observer} while the engine waits for the record of a batch of a virtio-iommu device. */
+    public void observeDomainBatches(Runnable observer) {
+        domainObserver = observer;
     }
 
     @Override

@@ -81,6 +81,30 @@ public sealed interface JournalRecord {
         }
     }
 
+    /**
+     * A batch of requests to a virtio-iommu device, with its outcome.
+     *
+     * @param requests none when it only reports a flush
+     * @param flush whether a flush ended it, and how
+     */
+    record Domains(
+            int guestId,
+            List<DomainRequest> requests,
+            boolean roomForMaps,
+            boolean roomForRemovals,
+            SliceRecord.Flush flush,
+            GuestState state,
+            List<OutsideEvent> events,
+            boolean incomplete,
+            String by)
+            implements OfGuest {
+
+        @Override
+        public boolean endOfCall() {
+            return true;
+        }
+    }
+
     /** A change that is not a slice. */
     record GuestChange(
             int guestId,

@@ -4,7 +4,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import org.pviommu.abi.IommuOp;
+import org.pviommu.engine.Access;
 import org.pviommu.engine.Change;
+import org.pviommu.engine.DomainRecord;
 import org.pviommu.engine.EndpointDescriptor;
 import org.pviommu.engine.FileIdentity;
 import org.pviommu.engine.FrameRange;
@@ -38,6 +40,7 @@ public final class RecordDecoder {
                 case SERVICE_STOP -> new JournalRecord.ServiceStop();
                 case SLICE -> new SliceDecoder(in).decode();
                 case CHANGE -> change(in);
+                case DOMAINS -> domains(in);
                 case FAULT -> new JournalRecord.Fault((int) in.getVarint(), in.getVarint(), flag(in));
             };
         } catch (IllegalArgumentException e) {
@@ -187,6 +190,64 @@ public final class RecordDecoder {
         }
     }
 
+    private static JournalRecord domains(RecordReader in) {
+        Head head = Head.read(in);
+        int options = in.getByte();
+        int count = in.getCount("requests", DomainRecord.MAX_REQUESTS);
+        List<DomainRequest> requests = new ArrayList<>();
+        int domain = 0;
+        long expectedFirst = 0;
+        long expectedTarget = 0;
+        for (int i = 0; i < count; i++) {
+            DomainRequest request = request(in, domain, expectedFirst, expectedTarget);
+            requests.add(request);
+            domain = request.domain();
+            if (request.hasRange()) {
+                expectedFirst = request.last() + 1;
+            }
+            if (request.kind() == DomainRecord.Kind.MAP) {
+                expectedTarget = request.target() + (request.last() - request.first()) + 1;
+            }
+        }
+        return new JournalRecord.Domains(
+                head.guestId(),
+                requests,
+                (options & 1) != 0,
+                (options & 2) != 0,
+                WireNumber.flush(options >>> 2),
+                head.state(),
+                head.events(),
+                head.incomplete(),
+                head.by());
+    }
+
+    private static DomainRequest request(RecordReader in, int lastDomain, long expectedFirst, long expectedTarget) {
+        int what = in.getByte();
+        if (what > 0x7f) {
+            throw new BadRecordException("request=" + what + " max=127");
+        }
+        DomainRecord.Kind kind = WireNumber.requestKind(what);
+        int status = (what & RecordEncoder.REQUEST_FAILED) != 0 ? in.getByte() : 0;
+        int domain = (what & RecordEncoder.REQUEST_SAME_DOMAIN) != 0 ? lastDomain : unsigned(in);
+        boolean option = (what & RecordEncoder.REQUEST_OPTION) != 0;
+        if (kind == DomainRecord.Kind.ATTACH || kind == DomainRecord.Kind.DETACH) {
+            return new DomainRequest(kind, domain, unsigned(in), option, 0, 0, 0, 0, status);
+        }
+        long first = expectedFirst + in.getSigned();
+        long last = first + in.getVarint();
+        long target = kind == DomainRecord.Kind.MAP ? expectedTarget + in.getSigned() : 0;
+        int access = what >>> RecordEncoder.REQUEST_ACCESS_SHIFT & Access.READ_WRITE;
+        return new DomainRequest(kind, domain, 0, option, access, first, last, target, status);
+    }
+
+    private static int unsigned(RecordReader in) {
+        long value = in.getVarint();
+        if (value >>> 32 != 0) {
+            throw new BadRecordException("number=" + Long.toUnsignedString(value) + " has more than 32 bits");
+        }
+        return (int) value;
+    }
+
     private static JournalRecord change(RecordReader in) {
         Head head = Head.read(in);
         boolean endOfCall = flag(in);
@@ -210,6 +271,18 @@ public final class RecordDecoder {
                         (int) in.getVarint(), in.getVarint(), in.getVarint(), in.getVarint(), in.getByte());
             case ChangeNumber.GRANT_REVOKED -> new Change.GrantRevoked(in.getVarint(), flag(in));
             case ChangeNumber.GUEST_RETURNED -> new Change.GuestReturned();
+            case ChangeNumber.MEMORY_LOST -> new Change.MemoryLost(in.getVarint(), in.getVarint(), flag(in));
+            case ChangeNumber.DEVICE_OPENED -> {
+                int options = in.getByte();
+                List<Integer> opened = new ArrayList<>();
+                for (int left = in.getCount("endpoints", MAX_LIST); left > 0; left--) {
+                    opened.add(unsigned(in));
+                }
+                yield new Change.DeviceOpened(opened, (options & 1) != 0, (options & 2) != 0);
+            }
+            case ChangeNumber.BYPASS_SET -> new Change.BypassSet(flag(in));
+            case ChangeNumber.DEVICE_RESET -> new Change.DeviceReset();
+            case ChangeNumber.DEVICE_CLOSED -> new Change.DeviceClosed(flag(in));
             default -> throw new BadRecordException("change=" + number);
         };
         return new JournalRecord.GuestChange(

@@ -6,7 +6,9 @@ import org.pviommu.abi.IommuAttachOp;
 import org.pviommu.abi.IommuContextOp;
 import org.pviommu.abi.IommuOp;
 import org.pviommu.abi.IommuRangeOp;
+import org.pviommu.engine.Access;
 import org.pviommu.engine.Change;
+import org.pviommu.engine.DomainRecord;
 import org.pviommu.engine.EndpointDescriptor;
 import org.pviommu.engine.FrameRange;
 import org.pviommu.engine.Guest;
@@ -44,6 +46,10 @@ public final class RecordEncoder {
     static final int ROOM_FOR_MAPS = 2;
     static final int ROOM_FOR_REMOVALS = 4;
     static final int FLUSH_SHIFT = 3;
+    static final int REQUEST_OPTION = 4;
+    static final int REQUEST_ACCESS_SHIFT = 3;
+    static final int REQUEST_FAILED = 32;
+    static final int REQUEST_SAME_DOMAIN = 64;
     static final int MAX_EVENT_BYTES = 1 + 5 + 5 + RecordWriter.MAX_VARINT_BYTES;
 
     private final RecordWriter out;
@@ -173,6 +179,55 @@ public final class RecordEncoder {
         }
     }
 
+    /**
+     * A batch of requests: {@code u8 options | varint requests}, and for each {@code u8 what | if it failed: u8 status | if another domain
+     * than before: varint domain}, then {@code varint endpoint}, or {@code signed first | varint last - first}, and for MAP {@code signed
+     * target}. First and target are the distance from where the last one ended, so what walks through memory takes few bytes.
+     */
+    public void domains(DomainRecord batch, String by) {
+        out.restart();
+        head(batch.guest(), by, SLICE_OVERHEAD_BYTES + (long) batch.count() * MAX_ELEMENT_BYTES);
+        out.putByte((batch.hadRoomForMaps() ? 1 : 0)
+                | (batch.hadRoomForRemovals() ? 2 : 0)
+                | WireNumber.of(batch.flush()) << 2);
+        out.putVarint(batch.count());
+        int domain = 0;
+        long expectedFirst = 0;
+        long expectedTarget = 0;
+        for (int i = 0; i < batch.count(); i++) {
+            request(batch, i, domain);
+            domain = batch.domain(i);
+            if (batch.kind(i) == DomainRecord.Kind.ATTACH || batch.kind(i) == DomainRecord.Kind.DETACH) {
+                out.putVarint(batch.endpoint(i) & 0xffffffffL);
+                continue;
+            }
+            long length = batch.last(i) - batch.first(i);
+            out.putSigned(batch.first(i) - expectedFirst);
+            out.putVarint(length);
+            expectedFirst = batch.last(i) + 1;
+            if (batch.kind(i) == DomainRecord.Kind.MAP) {
+                out.putSigned(batch.target(i) - expectedTarget);
+                expectedTarget = batch.target(i) + length + 1;
+            }
+        }
+    }
+
+    private void request(DomainRecord batch, int index, int lastDomain) {
+        int status = batch.status(index);
+        boolean sameDomain = batch.domain(index) == lastDomain;
+        out.putByte(WireNumber.of(batch.kind(index))
+                | (batch.option(index) ? REQUEST_OPTION : 0)
+                | (batch.access(index) & Access.READ_WRITE) << REQUEST_ACCESS_SHIFT
+                | (status != 0 ? REQUEST_FAILED : 0)
+                | (sameDomain ? REQUEST_SAME_DOMAIN : 0));
+        if (status != 0) {
+            out.putByte(status);
+        }
+        if (!sameDomain) {
+            out.putVarint(batch.domain(index) & 0xffffffffL);
+        }
+    }
+
     /** A change of {@code guest}. */
     public void change(Guest guest, Change change, boolean endOfCall, String by) {
         out.restart();
@@ -218,6 +273,27 @@ public final class RecordEncoder {
                 out.putByte(grant.force() ? 1 : 0);
             }
             case Change.GuestReturned ignored -> out.putByte(ChangeNumber.GUEST_RETURNED);
+            case Change.MemoryLost lost -> {
+                out.putByte(ChangeNumber.MEMORY_LOST);
+                out.putVarint(lost.firstMfn());
+                out.putVarint(lost.pages());
+                out.putByte(lost.done() ? 1 : 0);
+            }
+            case Change.DeviceOpened opened -> {
+                out.putByte(ChangeNumber.DEVICE_OPENED);
+                out.putByte((opened.bypass() ? 1 : 0) | (opened.opened() ? 2 : 0));
+                out.putVarint(opened.endpoints().size());
+                opened.endpoints().forEach(endpoint -> out.putVarint(endpoint & 0xffffffffL));
+            }
+            case Change.BypassSet bypass -> {
+                out.putByte(ChangeNumber.BYPASS_SET);
+                out.putByte(bypass.on() ? 1 : 0);
+            }
+            case Change.DeviceReset ignored -> out.putByte(ChangeNumber.DEVICE_RESET);
+            case Change.DeviceClosed closed -> {
+                out.putByte(ChangeNumber.DEVICE_CLOSED);
+                out.putByte(closed.done() ? 1 : 0);
+            }
         }
     }
 

@@ -13,7 +13,9 @@ public enum RecordKind {
     /** A change of a guest that is not a slice. */
     CHANGE(4),
     /** The host IOMMU refused an access of a device. */
-    FAULT(5);
+    FAULT(5),
+    /** A batch of requests to a virtio-iommu device, or a flush of its domains. */
+    DOMAINS(6);
 
     private static final RecordKind[] ALL = values();
 

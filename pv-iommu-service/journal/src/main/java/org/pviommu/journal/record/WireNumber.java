@@ -1,5 +1,6 @@
 package org.pviommu.journal.record;
 
+import org.pviommu.engine.DomainRecord;
 import org.pviommu.engine.OutsideEvents;
 import org.pviommu.engine.ReservedRegion;
 import org.pviommu.engine.SliceRecord;
@@ -28,6 +29,24 @@ final class WireNumber {
             case 4 -> SliceRecord.Part.CALL_ABANDONED;
             case 5 -> SliceRecord.Part.CALL_BROKEN;
             default -> throw new BadRecordException("part=" + number + " max=5");
+        };
+    }
+
+    static int of(DomainRecord.Kind kind) {
+        return switch (kind) {
+            case ATTACH -> 0;
+            case DETACH -> 1;
+            case MAP -> 2;
+            case UNMAP -> 3;
+        };
+    }
+
+    static DomainRecord.Kind requestKind(int number) {
+        return switch (number & 3) {
+            case 0 -> DomainRecord.Kind.ATTACH;
+            case 1 -> DomainRecord.Kind.DETACH;
+            case 2 -> DomainRecord.Kind.MAP;
+            default -> DomainRecord.Kind.UNMAP;
         };
     }
 

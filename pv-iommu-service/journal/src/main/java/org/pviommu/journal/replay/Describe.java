@@ -1,10 +1,13 @@
 package org.pviommu.journal.replay;
 
+import java.util.List;
 import java.util.stream.Collectors;
 import org.pviommu.abi.IommuOp;
 import org.pviommu.abi.IommuStatus;
 import org.pviommu.engine.Access;
 import org.pviommu.engine.Change;
+import org.pviommu.engine.RequestStatus;
+import org.pviommu.journal.record.DomainRequest;
 import org.pviommu.journal.record.JournalRecord;
 import org.pviommu.journal.record.OutsideEvent;
 import org.pviommu.journal.record.Run;
@@ -27,6 +30,7 @@ public final class Describe {
                 "fault endpoint=" + hex(fault.endpoint() & 0xffffffffL) + " iova=" + hex(fault.iovaBytes())
                         + (fault.write() ? " write" : " read");
             case JournalRecord.Slice slice -> slice(slice);
+            case JournalRecord.Domains domains -> domains(domains);
             case JournalRecord.GuestChange change ->
                 "guest=" + change.guestId() + " " + change(change.change()) + rest(change);
         };
@@ -43,6 +47,40 @@ public final class Describe {
                 + (slice.roomForMaps() || !asksForMaps(slice.subOp()) ? "" : " no room for maps")
                 + (slice.roomForRemovals() || !asksForRemovals(slice.subOp()) ? "" : " no room for removals")
                 + " [" + runs + (more > 0 ? "; and " + more + " more" : "") + "]" + rest(slice);
+    }
+
+    private static String domains(JournalRecord.Domains record) {
+        String requests = record.requests().stream()
+                .limit(MAX_RUNS)
+                .map(request -> request(request) + " " + RequestStatus.name(request.status()))
+                .collect(Collectors.joining("; "));
+        int more = record.requests().size() - MAX_RUNS;
+        return "guest=" + record.guestId() + " domains flush=" + record.flush()
+                + (record.roomForMaps() ? "" : " no room for maps")
+                + " [" + requests + (more > 0 ? "; and " + more + " more" : "") + "]" + rest(record);
+    }
+
+    /** What a request to a virtio-iommu device asks for. */
+    public static String request(DomainRequest request) {
+        String domain = " domain " + Integer.toUnsignedString(request.domain());
+        return switch (request.kind()) {
+            case ATTACH ->
+                "attach endpoint " + hex(request.endpoint() & 0xffffffffL) + " to" + (request.option() ? " bypass" : "")
+                        + domain;
+            case DETACH -> "detach endpoint " + hex(request.endpoint() & 0xffffffffL) + " from" + domain;
+            case MAP ->
+                "map" + domain + " iova " + iovas(request) + " -> " + hex(request.target()) + " "
+                        + Access.name(request.access()) + (request.option() ? " mmio" : "");
+            case UNMAP -> "unmap" + domain + " iova " + iovas(request);
+        };
+    }
+
+    private static String iovas(DomainRequest request) {
+        return hex(request.first()) + ".." + hex(request.last());
+    }
+
+    private static String endpoints(List<Integer> endpoints) {
+        return endpoints.stream().map(each -> hex(each & 0xffffffffL)).toList().toString();
     }
 
     /** What a call does not do it asks no room for, and its record says that there was none. */
@@ -74,7 +112,7 @@ public final class Describe {
     }
 
     static String status(int status) {
-        return status == 0 ? "ok" : IommuStatus.name(status);
+        return status >= 0 ? RequestStatus.name(status) : IommuStatus.name(status); // 0 is ok in both
     }
 
     /** What the operations of a run were about. */
@@ -122,6 +160,17 @@ public final class Describe {
                 "lost the grant at mfn " + hex(revoked.firstMfn())
                         + (revoked.force() ? " and what was mapped of it" : "");
             case Change.GuestReturned returned -> "came back with the same memory";
+            case Change.MemoryLost lost ->
+                "lost mfns " + range(lost.firstMfn(), lost.pages())
+                        + (lost.done() ? "" : ", which the host IOMMU has kept");
+            case Change.DeviceOpened opened ->
+                (opened.opened() ? "opened a virtio-iommu device" : "could not open a virtio-iommu device")
+                        + ", endpoints=" + endpoints(opened.endpoints()) + (opened.bypass() ? " bypass" : "");
+            case Change.BypassSet bypass -> bypass.on() ? "lets endpoints bypass" : "lets no endpoint bypass";
+            case Change.DeviceReset reset -> "reset its virtio-iommu device";
+            case Change.DeviceClosed closed ->
+                "closed its virtio-iommu device"
+                        + (closed.done() ? "" : ", of which the host IOMMU has kept something");
         };
     }
 

@@ -3,6 +3,8 @@ package org.pviommu.journal.replay;
 import java.util.List;
 import java.util.Objects;
 import org.pviommu.abi.IommuOp;
+import org.pviommu.engine.RequestStatus;
+import org.pviommu.journal.record.DomainRequest;
 import org.pviommu.journal.record.JournalRecord;
 import org.pviommu.journal.record.Run;
 
@@ -17,7 +19,28 @@ final class Differences {
         if (expected instanceof JournalRecord.GuestChange a && got instanceof JournalRecord.GuestChange b) {
             return Objects.equals(a.change(), b.change()) ? ofRest(a, b) : "another change of the guest";
         }
+        if (expected instanceof JournalRecord.Domains a && got instanceof JournalRecord.Domains b) {
+            return ofDomains(a, b);
+        }
         return "another kind of record";
+    }
+
+    private static String ofDomains(JournalRecord.Domains a, JournalRecord.Domains b) {
+        int requests = Math.min(a.requests().size(), b.requests().size());
+        for (int i = 0; i < requests; i++) {
+            DomainRequest expected = a.requests().get(i);
+            DomainRequest got = b.requests().get(i);
+            if (!expected.equals(got)) {
+                return "request " + i + ": expected " + Describe.request(expected) + " "
+                        + RequestStatus.name(expected.status()) + ", got " + Describe.request(got) + " "
+                        + RequestStatus.name(got.status());
+            }
+        }
+        if (a.flush() != b.flush() || a.requests().size() != b.requests().size()) {
+            return "expected requests=" + a.requests().size() + " flush=" + a.flush() + ", got requests="
+                    + b.requests().size() + " flush=" + b.flush();
+        }
+        return ofRest(a, b);
     }
 
     private static String ofSlices(JournalRecord.Slice a, JournalRecord.Slice b) {

@@ -14,8 +14,9 @@ import org.pviommu.journal.record.JournalRecord;
  *
  * @param engine whose guests
  * @param player for what only a replay may do
+ * @param devices virtio-iommu devices of the guests
  */
-record EngineChanges(Engine engine, BatchPlayer player) {
+record EngineChanges(Engine engine, BatchPlayer player, EngineDevices devices) {
     /** 16 TiB in one region. Some steps take time by the frames, and whoever made the journal may not be trusted. */
     private static final long MAX_REGION_FRAMES = 1L << 32;
     /** 64 GiB; each of these frames is touched when its region is registered. */
@@ -32,6 +33,11 @@ record EngineChanges(Engine engine, BatchPlayer player) {
             case Change.GrantGiven grant -> give(guestId, grant);
             case Change.GrantRevoked revoked -> revoke(guestId, revoked);
             case Change.GuestReturned returned -> player.returned(guestId);
+            case Change.MemoryLost lost -> guest(guestId).loseMemory(lost.firstMfn(), lost.pages());
+            case Change.DeviceOpened opened -> devices.open(engine, guest(guestId), opened);
+            case Change.BypassSet bypass -> devices.setBypass(guestId, bypass.on());
+            case Change.DeviceReset reset -> devices.reset(guestId);
+            case Change.DeviceClosed closed -> devices.close(guestId);
         }
     }
 

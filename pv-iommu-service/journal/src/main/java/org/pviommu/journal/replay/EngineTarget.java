@@ -41,6 +41,7 @@ final class EngineTarget implements ReplayTarget {
     private @Nullable Engine engine;
     private @Nullable BatchPlayer player;
     private @Nullable EngineBatches batches;
+    private @Nullable EngineDevices devices;
 
     /** The engine in the state that was reached; null before the first start of the service. */
     @Nullable
@@ -70,6 +71,7 @@ final class EngineTarget implements ReplayTarget {
             engine = new Engine(new RecordedHost(now, answers), this::logOf, answers::refusesTablePage);
             player = new BatchPlayer(engine);
             batches = new EngineBatches(player, log, arena);
+            devices = new EngineDevices(player, log);
             capabilities = now;
         }
     }
@@ -128,11 +130,12 @@ final class EngineTarget implements ReplayTarget {
         switch (last) {
             case JournalRecord.GuestChange change -> changes().apply(change);
             case JournalRecord.Slice slice -> batches().run(call, slice);
+            case JournalRecord.Domains domains -> devices().run(domains);
         }
     }
 
     private EngineChanges changes() {
-        return new EngineChanges(requireEngine(), player());
+        return new EngineChanges(requireEngine(), player(), devices());
     }
 
     /**
@@ -200,6 +203,10 @@ final class EngineTarget implements ReplayTarget {
         return requireStarted(player);
     }
 
+    private EngineDevices devices() {
+        return requireStarted(devices);
+    }
+
     private EngineBatches batches() {
         return requireStarted(batches);
     }
@@ -254,6 +261,15 @@ final class EngineTarget implements ReplayTarget {
                 from = each.firstBfn() + each.pages();
             }
         } while (some.size() == MAPPINGS_AT_A_TIME);
+    }
+
+    @Override
+    public List<MappedRange> domainMappings() {
+        List<MappedRange> all = new ArrayList<>();
+        if (engine != null) {
+            engine.guests().forEach(guest -> all.addAll(EngineDevices.mappings(guest)));
+        }
+        return all;
     }
 
     @Override

@@ -22,6 +22,13 @@ final class GuestModel {
     final Map<Integer, SpaceModel> attached = new HashMap<>();
 
     final List<RegionModel> regions = new ArrayList<>();
+    /** Regions that came, and losses: mappings of domains lead to no region that came after them. */
+    long regionSerial;
+
+    /** Its virtio-iommu device, if it has one. */
+    @Nullable
+    DeviceModel device;
+
     private final TreeMap<Long, Long> holds = new TreeMap<>();
     private long digest;
     boolean alive = true;
@@ -115,11 +122,15 @@ final class GuestModel {
     }
 
     long mappedPages() {
-        return spaces.values().stream().mapToLong(SpaceModel::mappedPages).sum();
+        long inDomains = device == null ? 0 : device.mappedFrames();
+        return inDomains
+                + spaces.values().stream().mapToLong(SpaceModel::mappedPages).sum();
     }
 
     long heldFrames() {
-        return spaces.values().stream().mapToLong(SpaceModel::owedPages).sum();
+        long inDomains = device == null ? 0 : device.heldFrames();
+        return inDomains
+                + spaces.values().stream().mapToLong(SpaceModel::owedPages).sum();
     }
 
     boolean mayHoldMore() {
@@ -144,6 +155,10 @@ final class GuestModel {
     void empty() {
         alive = false;
         attached.clear();
+        if (device != null) {
+            device.reset();
+            device = null;
+        }
         for (SpaceModel space : spaces.values()) {
             space.removeAll();
             space.flushed();

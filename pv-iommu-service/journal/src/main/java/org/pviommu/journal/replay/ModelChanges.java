@@ -30,10 +30,90 @@ record ModelChanges(TreeMap<Integer, GuestModel> guests, Set<Integer> unknown) {
             case Change.GrantGiven grant -> give(guest(record), grant, script);
             case Change.GrantRevoked revoked -> revoke(guest(record), revoked, script);
             case Change.GuestReturned returned -> {}
+            case Change.MemoryLost lost -> lose(guest(record), lost, script);
+            case Change.DeviceOpened opened -> open(guest(record), opened, script);
+            case Change.BypassSet bypass -> compareFlush(device(record, script), script);
+            case Change.DeviceReset reset -> {
+                device(record, script).reset();
+                compareFlush(device(record, script), script);
+            }
+            case Change.DeviceClosed closed -> close(guest(record), closed, script);
             case Change.GuestAdded added -> throw new IllegalStateException("added: " + added);
         }
-        if (guests.containsKey(record.guestId())) {
+        if (guests.containsKey(record.guestId()) && !isCompared(record.change())) {
             script.compareState();
+        }
+    }
+
+    /** What is let go of after the record is compared before that. */
+    private static boolean isCompared(Change change) {
+        return change instanceof Change.BypassSet || change instanceof Change.DeviceReset;
+    }
+
+    private void compareFlush(DeviceModel device, CallScript script) {
+        if (script.refusalsOfLast().any()) {
+            script.doubt(); // whether it was flushed
+        }
+        script.compareState();
+        device.flushed();
+    }
+
+    private DeviceModel device(JournalRecord.GuestChange record, CallScript script) {
+        DeviceModel device = guest(record).device;
+        if (device == null) {
+            throw script.differs("the guest has no virtio-iommu device", "none");
+        }
+        return device;
+    }
+
+    private static void open(GuestModel guest, Change.DeviceOpened opened, CallScript script) {
+        if (guest.device != null) {
+            throw script.differs("the guest has a virtio-iommu device", "endpoints=" + guest.device.endpoints);
+        }
+        if (!opened.opened()) {
+            throw new CallScript.NotComparableException("which endpoints the host did not let go");
+        }
+        opened.endpoints().forEach(guest.attached::remove);
+        guest.device = new DeviceModel(guest, opened.endpoints());
+    }
+
+    private static void close(GuestModel guest, Change.DeviceClosed closed, CallScript script) {
+        if (!closed.done()) {
+            throw new CallScript.NotComparableException("what the host let go of");
+        }
+        if (guest.device == null) {
+            throw script.differs("the guest has no virtio-iommu device", "none");
+        }
+        guest.device.reset();
+        guest.device = null;
+    }
+
+    /** Everything that led there is removed; mappings of domains stay, and lead nowhere. */
+    private static void lose(GuestModel guest, Change.MemoryLost lost, CallScript script) {
+        RegionModel region = guest.region(lost.firstMfn());
+        if (region == null || region.source != null || region.first != lost.firstMfn()) {
+            throw script.differs("the guest has registered no such memory", String.valueOf(region));
+        }
+        if (!lost.done()) {
+            throw new CallScript.NotComparableException("what the host let go of");
+        }
+        removeMappingsTo(guest, region);
+        guest.spaces.values().forEach(SpaceModel::flushed);
+        if (guest.device != null) {
+            guest.device.flushed();
+        }
+        guest.closeRegion(region);
+        guest.regionSerial++;
+    }
+
+    private static void removeMappingsTo(GuestModel guest, RegionModel region) {
+        for (SpaceModel space : guest.spaces.values()) {
+            for (long bfn : space.mappedBfns()) {
+                SpaceModel.Page page = Objects.requireNonNull(space.page(bfn));
+                if (region.contains(page.mfn())) {
+                    space.remove(bfn, false);
+                }
+            }
         }
     }
 
@@ -123,6 +203,9 @@ record ModelChanges(TreeMap<Integer, GuestModel> guests, Set<Integer> unknown) {
         if (region.holds() > 0) {
             throw script.differs("the memory is held", "holds=" + region.holds());
         }
+        if (guest.device != null && guest.device.holds(region)) {
+            throw script.differs("the memory is held", "by a domain");
+        }
         guest.closeRegion(region);
     }
 
@@ -164,14 +247,7 @@ record ModelChanges(TreeMap<Integer, GuestModel> guests, Set<Integer> unknown) {
         if (script.refusalsOfLast().any()) {
             script.doubt(); // which pages the host did not remove
         }
-        for (SpaceModel space : guest.spaces.values()) {
-            for (long bfn : space.mappedBfns()) {
-                SpaceModel.Page page = Objects.requireNonNull(space.page(bfn));
-                if (region.contains(page.mfn())) {
-                    space.remove(bfn, false);
-                }
-            }
-        }
+        removeMappingsTo(guest, region);
         guest.spaces.values().forEach(space -> ModelCall.flushNested(script, space));
     }
 
@@ -191,6 +267,11 @@ record ModelChanges(TreeMap<Integer, GuestModel> guests, Set<Integer> unknown) {
             case Change.MemoryRegistered memory ->
                 guest.regions.add(new RegionModel(guest, memory.firstMfn(), memory.pages(), Access.READ_WRITE, null));
             case Change.MemoryUnregistered memory -> closeRegionAt(guest, memory.firstMfn());
+            case Change.MemoryLost lost -> {
+                if (lost.done()) {
+                    closeRegionAt(guest, lost.firstMfn());
+                }
+            }
             case Change.GrantGiven grant -> giveUnchecked(guest, grant);
             case Change.GrantRevoked revoked -> {
                 RegionModel region = guest.region(revoked.firstMfn());

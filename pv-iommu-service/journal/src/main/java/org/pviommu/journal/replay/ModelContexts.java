@@ -110,6 +110,9 @@ final class ModelContexts extends ModelCall {
         if (endpoint == null || target == null) {
             return IommuStatus.ENOENT;
         }
+        if (guest.device != null && guest.device.governs(endpoint.endpointId())) {
+            return IommuStatus.EBUSY;
+        }
         if (guest.attached.get(endpoint.endpointId()) == target) {
             return IommuStatus.OK;
         }

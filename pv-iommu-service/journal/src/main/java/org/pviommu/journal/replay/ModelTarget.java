@@ -1,6 +1,7 @@
 package org.pviommu.journal.replay;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeMap;
@@ -43,6 +44,9 @@ final class ModelTarget implements ReplayTarget {
     private void restart() {
         for (GuestModel guest : guests.values()) {
             guest.spaces.values().forEach(SpaceModel::flushed);
+            if (guest.device != null) {
+                guest.device.flushed();
+            }
         }
         List<GuestModel> gone = new ArrayList<>();
         for (GuestModel guest : guests.values()) {
@@ -130,6 +134,7 @@ final class ModelTarget implements ReplayTarget {
             switch (last) {
                 case JournalRecord.GuestChange change -> changes().run(change, script);
                 case JournalRecord.Slice slice -> slice(guest, script, slice);
+                case JournalRecord.Domains domains -> domains(guest, script, domains);
             }
         } catch (CallScript.NotComparableException e) {
             unclear.add(guest.id);
@@ -137,6 +142,13 @@ final class ModelTarget implements ReplayTarget {
             return false;
         }
         return true;
+    }
+
+    private void domains(GuestModel guest, CallScript script, JournalRecord.Domains record) {
+        if (guest.device == null) {
+            throw script.differs("the guest has no virtio-iommu device", "none");
+        }
+        new ModelRequests(guest, guest.device, script, record, lastBfn()).run();
     }
 
     private void slice(GuestModel guest, CallScript script, JournalRecord.Slice last) {
@@ -213,6 +225,28 @@ final class ModelTarget implements ReplayTarget {
         for (GuestModel guest : guests.values()) {
             for (SpaceModel space : guest.spaces.values()) {
                 ModelChanges.addMappings(guest, space, all);
+            }
+        }
+        return all;
+    }
+
+    @Override
+    public List<MappedRange> domainMappings() {
+        List<MappedRange> all = new ArrayList<>();
+        for (GuestModel guest : guests.values()) {
+            List<DeviceModel.Domain> domains = guest.device == null ? List.of() : guest.device.domains();
+            for (DeviceModel.Domain domain : domains) {
+                domain.entries.stream()
+                        .sorted(Comparator.comparing(DeviceModel.Entry::first, Long::compareUnsigned))
+                        .map(each -> new MappedRange(
+                                guest.id,
+                                domain.id,
+                                each.first(),
+                                each.last(),
+                                each.target(),
+                                each.access(),
+                                each.mmio()))
+                        .forEach(all::add);
             }
         }
         return all;

@@ -16,6 +16,7 @@ final class RegionModel {
     final List<RegionModel> grants = new ArrayList<>();
 
     boolean revoked;
+    final long serial;
 
     RegionModel(GuestModel guest, long first, long pages, int access, @Nullable RegionModel source) {
         this.guest = guest;
@@ -23,6 +24,7 @@ final class RegionModel {
         this.last = first + pages - 1;
         this.access = access;
         this.source = source;
+        this.serial = ++guest.regionSerial;
         if (source != null) {
             source.grants.add(this);
         }

@@ -6,6 +6,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.pviommu.engine.BatchLog;
 import org.pviommu.engine.Change;
+import org.pviommu.engine.DomainRecord;
 import org.pviommu.engine.Guest;
 import org.pviommu.engine.SliceRecord;
 import org.pviommu.journal.record.JournalRecord;
@@ -81,6 +82,14 @@ final class ReplayLog implements BatchLog {
         if (!lenient) {
             encoder.slice(slice, by());
             compare(RecordKind.SLICE);
+        }
+    }
+
+    @Override
+    public void commitDomains(DomainRecord batch) {
+        if (!lenient) {
+            encoder.domains(batch, by());
+            compare(RecordKind.DOMAINS);
         }
     }
 

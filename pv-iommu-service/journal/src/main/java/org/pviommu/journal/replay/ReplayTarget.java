@@ -28,6 +28,9 @@ interface ReplayTarget extends AutoCloseable {
     /** The mappings of all guests as they are now. */
     List<MappedRun> mappings();
 
+    /** The mappings of all domains of virtio-iommu devices as they are now. */
+    List<MappedRange> domainMappings();
+
     /** The digest of each guest that is there and of which all is known, in the order of their numbers. */
     List<GuestDigest> digests();
 

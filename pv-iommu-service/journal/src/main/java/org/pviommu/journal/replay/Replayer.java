@@ -142,6 +142,8 @@ public final class Replayer implements AutoCloseable {
         }
         if (record instanceof JournalRecord.Slice slice) {
             operations += slice.operations();
+        } else if (record instanceof JournalRecord.Domains domains) {
+            operations += domains.requests().size();
         }
         List<PendingRecord> before = pending.get(record.guestId());
         if (record.endOfCall() && (before == null || before.isEmpty())) {
@@ -211,6 +213,11 @@ public final class Replayer implements AutoCloseable {
     /** What is mapped in the state that was reached. */
     public List<MappedRun> mappings() {
         return target.mappings();
+    }
+
+    /** What domains of virtio-iommu devices map in the state that was reached. */
+    public List<MappedRange> domainMappings() {
+        return target.domainMappings();
     }
 
     /** The engine in the state that was reached, for a restart; null on the model, or before the service's first start. */

@@ -2,6 +2,7 @@ package org.pviommu.journal.replay;
 
 import org.pviommu.engine.BatchLog;
 import org.pviommu.engine.Change;
+import org.pviommu.engine.DomainRecord;
 import org.pviommu.engine.Guest;
 import org.pviommu.engine.SliceRecord;
 
@@ -25,6 +26,11 @@ final class SwitchedLog implements BatchLog {
     @Override
     public void commit(SliceRecord slice) {
         target.commit(slice);
+    }
+
+    @Override
+    public void commitDomains(DomainRecord batch) {
+        target.commitDomains(batch);
     }
 
     @Override

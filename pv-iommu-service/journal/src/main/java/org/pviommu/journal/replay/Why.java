@@ -16,6 +16,9 @@ public record Why(List<Step> steps, String now) {
     /** So many bus frames can be asked for at a time. */
     public static final long MAX_BFNS = 1 << 16;
 
+    /** IOVAs of domains have 64 bits. */
+    public static final long MAX_DOMAIN_BFN = (1L << 52) - 1;
+
     /**
      * Something that happened to the bus frames.
      *
@@ -23,7 +26,8 @@ public record Why(List<Step> steps, String now) {
      * @param timeMillis when it was made, in milliseconds since 1970
      * @param operation which operation of the record, counted from 0; null when it is none
      * @param what in words
-     * @param status of the operation, 0 or an errno as the guest sees it; null when it is none
+     * @param status of the operation, 0 or an errno as the guest sees it, negative; of a request to a virtio-iommu device
+     *     its positive number; null when it is none
      * @param by who asked for it, when it was not the guest; otherwise empty
      */
     public record Step(
@@ -68,11 +72,35 @@ public record Why(List<Step> steps, String now) {
         return of(source, guestId, context, bfn, bfn);
     }
 
+    /**
+     * The same for a domain of a virtio-iommu device: bus frames are IOVAs without their lowest 12 bits.
+     *
+     * @param domain its number, unsigned; one after the other of that number are told as they come
+     */
+    public static Why ofDomain(RecordSource source, int guestId, int domain, long firstBfn, long lastBfn) {
+        if (firstBfn < 0 || lastBfn < firstBfn || lastBfn > MAX_DOMAIN_BFN) {
+            throw new IllegalArgumentException(
+                    "firstBfn=" + firstBfn + " lastBfn=" + lastBfn + " max=" + MAX_DOMAIN_BFN);
+        }
+        try (Replayer replayer = Replayer.onEngine(source)) {
+            DomainWitness witness = new DomainWitness(replayer, guestId, domain, firstBfn, lastBfn);
+            replayer.observe(witness);
+            ReplayReport report = replayer.run(Long.MAX_VALUE);
+            return new Why(
+                    witness.steps(),
+                    report.difference() == null ? witness.now(report.unknownGuests()) : notKnown(report.difference()));
+        }
+    }
+
+    private static String notKnown(Difference difference) {
+        return "not known after record " + difference.sequence() + ", where the replay goes another way: "
+                + difference.what();
+    }
+
     private static String now(Witness witness, ReplayReport report) {
         @Nullable Difference difference = report.difference();
         if (difference != null) {
-            return "not known after record " + difference.sequence() + ", where the replay goes another way: "
-                    + difference.what();
+            return notKnown(difference);
         }
         return witness.now(report.unknownGuests());
     }

@@ -123,6 +123,7 @@ final class Witness implements ReplayObserver {
             switch (record.record()) {
                 case JournalRecord.Slice slice -> slice(record, slice, expected);
                 case JournalRecord.GuestChange change -> change(record, change.change());
+                case JournalRecord.Domains domains -> {} // other address spaces
             }
         }
         wasThere = guest() != null;
@@ -213,10 +214,19 @@ final class Witness implements ReplayObserver {
             case Change.GrantGiven given -> false;
             case Change.MemoryRegistered memory -> false;
             case Change.MemoryUnregistered memory -> false;
+            case Change.MemoryLost lost -> !before.isEmpty() && leadsTo(lost.firstMfn(), lost.pages());
+            case Change.DeviceOpened opened -> false;
+            case Change.BypassSet bypass -> false;
+            case Change.DeviceReset reset -> false;
+            case Change.DeviceClosed closed -> false;
         };
         if (concerns) {
             tell(record, "the guest " + Describe.change(change));
         }
+    }
+
+    private boolean leadsTo(long firstMfn, long pages) {
+        return before.values().stream().anyMatch(page -> firstMfn <= page.mfn() && page.mfn() < firstMfn + pages);
     }
 
     /** Revoked regions keep their place until they are used anew, so what was mapped can still be found there. */
@@ -251,9 +261,11 @@ final class Witness implements ReplayObserver {
     private static String reason(List<PendingRecord> call) {
         JournalRecord.OfGuest last = call.getLast().record();
         if (last instanceof JournalRecord.GuestChange change) {
-            return change.change() instanceof Change.GuestRemoved
-                    ? "the guest is gone"
-                    : "the grant was revoked by force";
+            return switch (change.change()) {
+                case Change.GuestRemoved removed -> "the guest is gone";
+                case Change.MemoryLost lost -> "its memory is gone";
+                default -> "the grant was revoked by force";
+            };
         }
         if (last instanceof JournalRecord.Slice slice
                 && slice.flush() == SliceRecord.Flush.FAILED

@@ -30,6 +30,12 @@ final class JournalRing {
     private final Object lock = new Object();
     private long reservedBytes;
     private long peakBytes;
+    /**
+     * Where the consumer was when it was last looked at, at or before where it is now: the line is the consumer's, and fetching it for
+     * each reservation costs more than the rest of it.
+     */
+    private long knownConsumerPosition;
+
     private boolean closed;
     private volatile long lastSequence;
 
@@ -60,6 +66,7 @@ final class JournalRing {
         ring = new ManyToOneRingBuffer(buffer);
         checksums = ThreadLocal.withInitial(() -> new Checksum(file.view()));
         usableBytes = usableBytes(file.ringBytes());
+        knownConsumerPosition = ring.consumerPosition();
     }
 
     /**
@@ -93,13 +100,19 @@ final class JournalRing {
     }
 
     private long occupiedBytesLocked() {
-        return ring.producerPosition() - ring.consumerPosition() + reservedBytes;
+        knownConsumerPosition = ring.consumerPosition();
+        return ring.producerPosition() - knownConsumerPosition + reservedBytes;
     }
 
     /** Promises room, unless more than {@code limitBytes} of the ring would then be occupied. */
     boolean reserve(long costBytes, long limitBytes) {
         synchronized (lock) {
-            long occupiedBytes = occupiedBytesLocked();
+            long occupiedBytes = ring.producerPosition() - knownConsumerPosition + reservedBytes;
+            if (occupiedBytes + costBytes > Math.min(limitBytes, peakBytes)) {
+                occupiedBytes =
+                        occupiedBytesLocked(); // it may be less: neither a refusal nor a new peak is told without
+                // looking
+            }
             if (closed || costBytes > limitBytes - occupiedBytes) {
                 return false;
             }

@@ -17,6 +17,8 @@ final class JournalWriter implements Runnable {
     private static final int SPINS = 100;
     private static final long MIN_PARK_NS = 20_000;
     private static final long MAX_PARK_NS = 1_000_000;
+    /** See {@link #idle}. */
+    private static final long GATHER_NS = 500_000;
 
     private final JournalSettings settings;
     private final JournalRing ring;
@@ -103,9 +105,16 @@ final class JournalWriter implements Runnable {
         }
     }
 
+    /**
+     * Who empties the ring as fast as it is filled takes each line of it from the hands of those who fill it. So an emptied ring is left
+     * alone for a while; nobody waits for what is in it.
+     */
     private void idle(int moved) {
-        if (moved > 0) {
+        if (moved >= BATCH_RECORDS) {
             idleRounds = 0;
+        } else if (moved > 0) {
+            idleRounds = 0;
+            LockSupport.parkNanos(GATHER_NS);
         } else if (idleRounds++ < SPINS) {
             Thread.onSpinWait();
         } else {

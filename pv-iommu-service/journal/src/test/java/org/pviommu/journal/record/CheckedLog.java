@@ -13,6 +13,7 @@ import org.pviommu.abi.IommuOp;
 import org.pviommu.abi.IommuRangeOp;
 import org.pviommu.engine.BatchLog;
 import org.pviommu.engine.Change;
+import org.pviommu.engine.DomainRecord;
 import org.pviommu.engine.Guest;
 import org.pviommu.engine.OutsideEvents;
 import org.pviommu.engine.SliceRecord;
@@ -47,6 +48,30 @@ final class CheckedLog implements BatchLog {
         assertEquals(slice.isEndOfCall(), decoded.endOfCall());
         assertEquals(slice.operations(), decoded.operations());
         assertEquals(expected(slice), singly(decoded.runs()));
+    }
+
+    @Override
+    public void commitDomains(DomainRecord batch) {
+        encoder.domains(batch, BY);
+        JournalRecord.Domains decoded = (JournalRecord.Domains) decode(RecordKind.DOMAINS);
+        compareHead(batch.guest(), decoded);
+        assertEquals(batch.flush(), decoded.flush());
+        assertEquals(batch.hadRoomForMaps(), decoded.roomForMaps());
+        assertEquals(batch.hadRoomForRemovals(), decoded.roomForRemovals());
+        List<DomainRequest> expected = new ArrayList<>();
+        for (int i = 0; i < batch.count(); i++) {
+            expected.add(new DomainRequest(
+                    batch.kind(i),
+                    batch.domain(i),
+                    batch.endpoint(i),
+                    batch.option(i),
+                    batch.access(i),
+                    batch.first(i),
+                    batch.last(i),
+                    batch.target(i),
+                    batch.status(i)));
+        }
+        assertEquals(expected, decoded.requests());
     }
 
     @Override

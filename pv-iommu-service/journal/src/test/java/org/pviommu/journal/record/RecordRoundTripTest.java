@@ -14,6 +14,8 @@ import org.junit.jupiter.api.Test;
 import org.pviommu.abi.IommuOp;
 import org.pviommu.abi.IommuStatus;
 import org.pviommu.engine.Change;
+import org.pviommu.engine.DomainExecutor;
+import org.pviommu.engine.DomainRecord;
 import org.pviommu.engine.EndpointDescriptor;
 import org.pviommu.engine.Engine;
 import org.pviommu.engine.FileIdentity;
@@ -262,6 +264,53 @@ class RecordRoundTripTest {
         assertKept(new Change.GuestAdded(0xffff_ffffL, true, least, List.of(), false));
     }
 
+    @Test
+    void shouldKeepChangesOfDevices() {
+        assertKept(new Change.MemoryLost(1L << 39, 1L << 20, true));
+        assertKept(new Change.MemoryLost(0, 1, false));
+        assertKept(new Change.DeviceOpened(List.of(-1, 0, 0x10008), true, false));
+        assertKept(new Change.DeviceOpened(List.of(), false, true));
+        assertKept(new Change.BypassSet(true));
+        assertKept(new Change.BypassSet(false));
+        assertKept(new Change.DeviceReset());
+        assertKept(new Change.DeviceClosed(true));
+        assertKept(new Change.DeviceClosed(false));
+    }
+
+    @Test
+    void shouldKeepRequestsWithAnyNumbers() {
+        int endpoint = 0xffff0001;
+        try (DomainExecutor device = new DomainExecutor(engine, guest, List.of(endpoint), false)) {
+            for (long number : EXTREMES) {
+                device.attach((int) number, endpoint, number < 0); // CheckedLog compares each request
+                device.detach((int) number, (int) number);
+                for (long other : EXTREMES) {
+                    device.map((int) number, number, other, other - 1, (int) other & 3, other < 0);
+                    device.unmap((int) other, other, number);
+                }
+            }
+            device.endBatch();
+        }
+        assertTrue(log.records.stream()
+                .anyMatch(each -> each instanceof JournalRecord.Domains its
+                        && its.requests().size() == DomainRecord.MAX_REQUESTS));
+    }
+
+    @Test
+    void shouldTakeFewBytesForABatchThatWalksThroughMemory() {
+        int endpoint = 0xffff0001;
+        try (DomainExecutor device = new DomainExecutor(engine, guest, List.of(endpoint), false)) {
+            device.attach(70_000, endpoint, false);
+            device.endBatch();
+            for (long i = 0; i < 32; i++) {
+                device.map(70_000, i << 12, (i << 12) + 4095, i << 12, 3, false);
+            }
+            device.endBatch();
+        }
+        int bytes = log.payloads.get(log.payloads.size() - 2).length; // before the end of the device
+        assertTrue(bytes < 32 * 6 + 40, "bytes=" + bytes);
+    }
+
     private void assertKept(Change change) {
         assertEquals(change, log.roundTrip(guest, change, true, CheckedLog.BY).change());
     }
@@ -356,6 +405,9 @@ class RecordRoundTripTest {
         private final MemorySegment buffer = Arena.ofAuto().allocate(RecordEncoder.BUFFER_BYTES);
         private final RecordEncoder encoder = new RecordEncoder(buffer);
         boolean incomplete;
+
+        @Override
+        public void commitDomains(DomainRecord batch) {}
 
         @Override
         public boolean reserve(int operations, boolean removal) {

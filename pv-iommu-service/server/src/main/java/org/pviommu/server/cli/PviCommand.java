@@ -38,6 +38,8 @@ import picocli.CommandLine.Spec;
             JournalCommand.class,
             ReplayCommand.class,
             StatsCommand.class,
+            TopologyCommand.class,
+            TraceCommand.class,
             VersionCommand.class
         },
         footerHeading = "%nExamples:%n",

@@ -10,6 +10,7 @@ import org.pviommu.engine.Access;
 import org.pviommu.journal.StoredRecords;
 import org.pviommu.journal.replay.Difference;
 import org.pviommu.journal.replay.GuestDigest;
+import org.pviommu.journal.replay.MappedRange;
 import org.pviommu.journal.replay.MappedRun;
 import org.pviommu.journal.replay.ReplayReport;
 import org.pviommu.journal.replay.Replayer;
@@ -40,6 +41,9 @@ final class ReplayCommand implements Callable<Integer> {
     private static final List<String> MAPPINGS =
             List.of("GUEST", "CONTEXT", "FIRST-BFN", "LAST-BFN", "FIRST-MFN", "PAGES", "ACCESS");
 
+    private static final List<String> DOMAIN_MAPPINGS =
+            List.of("GUEST", "DOMAIN", "FIRST-IOVA", "LAST-IOVA", "TARGET", "ACCESS", "MMIO");
+
     @Mixin
     private JournalPlace place = new JournalPlace();
 
@@ -64,17 +68,18 @@ final class ReplayCommand implements Callable<Integer> {
                 Replayer replayer = model ? Replayer.onModel(records) : Replayer.onEngine(records)) {
             ReplayReport report = replayer.run(until);
             List<MappedRun> mappings = dump ? replayer.mappings() : null;
+            List<MappedRange> domains = dump ? replayer.domainMappings() : List.of();
             if (place.output() == JournalPlace.Output.table) {
-                tell(report, mappings);
+                tell(report, mappings, domains);
             } else {
-                place.out().println(Json.write(object(report, mappings)));
+                place.out().println(Json.write(object(report, mappings, domains)));
                 place.out().flush();
             }
             return report.difference() == null ? ExitCode.DONE : ExitCode.REFUSED;
         }
     }
 
-    private void tell(ReplayReport report, @Nullable List<MappedRun> mappings) {
+    private void tell(ReplayReport report, @Nullable List<MappedRun> mappings, List<MappedRange> domains) {
         place.out()
                 .println("records=" + report.records() + " operations=" + report.operations() + " last record="
                         + report.lastSequence()
@@ -91,6 +96,11 @@ final class ReplayCommand implements Callable<Integer> {
             place.out().println();
             place.print(MAPPINGS, mappings.stream().map(ReplayCommand::row).toList());
         }
+        if (!domains.isEmpty()) {
+            place.out().println();
+            place.print(
+                    DOMAIN_MAPPINGS, domains.stream().map(ReplayCommand::row).toList());
+        }
         Difference difference = report.difference();
         place.out().println();
         place.out().println(difference == null ? "replay: as recorded" : difference.describe());
@@ -102,6 +112,22 @@ final class ReplayCommand implements Callable<Integer> {
 
     private static List<String> row(MappedRun run) {
         return mapping(run).values().stream().map(String::valueOf).toList();
+    }
+
+    private static List<String> row(MappedRange range) {
+        return mapping(range).values().stream().map(String::valueOf).toList();
+    }
+
+    private static Map<String, Object> mapping(MappedRange range) {
+        Map<String, Object> object = new LinkedHashMap<>();
+        object.put("guest", range.guestId());
+        object.put("domain", Integer.toUnsignedLong(range.domain()));
+        object.put("firstIova", Text.hex(range.first()));
+        object.put("lastIova", Text.hex(range.last()));
+        object.put("target", Text.hex(range.target()));
+        object.put("access", Access.name(range.access()));
+        object.put("mmio", range.mmio());
+        return object;
     }
 
     private static Map<String, Object> mapping(MappedRun run) {
@@ -116,7 +142,8 @@ final class ReplayCommand implements Callable<Integer> {
         return object;
     }
 
-    private static Map<String, @Nullable Object> object(ReplayReport report, @Nullable List<MappedRun> mappings) {
+    private static Map<String, @Nullable Object> object(
+            ReplayReport report, @Nullable List<MappedRun> mappings, List<MappedRange> domains) {
         Map<String, @Nullable Object> object = new LinkedHashMap<>();
         object.put("result", report.difference() == null ? "as recorded" : "different");
         object.put("records", report.records());
@@ -127,6 +154,9 @@ final class ReplayCommand implements Callable<Integer> {
         object.put("difference", report.difference());
         if (mappings != null) {
             object.put("mappings", mappings.stream().map(ReplayCommand::mapping).toList());
+            object.put(
+                    "domainMappings",
+                    domains.stream().map(ReplayCommand::mapping).toList());
         }
         return object;
     }

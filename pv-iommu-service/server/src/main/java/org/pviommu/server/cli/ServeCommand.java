@@ -2,6 +2,7 @@ package org.pviommu.server.cli;
 
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -11,7 +12,10 @@ import org.pviommu.server.EndpointId;
 import org.pviommu.server.Logging;
 import org.pviommu.server.Plant;
 import org.pviommu.server.RunningService;
+import org.pviommu.server.config.ConfigException;
 import org.pviommu.server.config.ConfigFile;
+import org.pviommu.server.config.DeviceConfig;
+import org.pviommu.server.config.DeviceText;
 import org.pviommu.server.config.HostConfig;
 import org.pviommu.server.config.JournalConfig;
 import org.pviommu.server.config.ServiceSettings;
@@ -30,6 +34,7 @@ import picocli.CommandLine.Spec;
             "  pvi serve --run-dir /tmp/pvi",
             "  pvi serve --run-dir /tmp/pvi --http-port 8080 --config pvi.yaml",
             "  pvi serve --run-dir /run/pvi --host iommufd --endpoint 1=0000:01:00.0",
+            "  pvi serve --run-dir /tmp/pvi --vhost-user-iommu /tmp/iommu.sock --vhost-user-blk 0x30,/tmp/disk.sock,disk.img",
             "",
             "Configuration keys: docs/operating.md. HTTP listens on 127.0.0.1 and DIR/api.sock only."
         })
@@ -81,6 +86,26 @@ final class ServeCommand implements Callable<Integer> {
                     "A device for a guest, 1=0000:01:00.0; may be repeated. With a real host its driver must be vfio-pci.")
     private Map<Integer, String> endpoints = Map.of();
 
+    @Option(
+            names = "--vhost-user-iommu",
+            paramLabel = "SOCK[,KEY=VALUE...]",
+            description =
+                    "A virtio-iommu for a virtual machine; may be repeated. Keys: guest=ID (1), profile=virtio-1.2|draft-0.11,"
+                            + " input-range=FIRST-LAST, endpoints=EP[-EP][+...], bypass=on|off, bypass-config=on|off. See docs/qemu.md.")
+    private List<String> iommus = List.of();
+
+    @Option(
+            names = "--vhost-user-blk",
+            paramLabel = "EP,SOCK,IMAGE[,guest=ID]",
+            description = "A disk for a virtual machine, as endpoint EP behind its IOMMU; may be repeated.")
+    private List<String> disks = List.of();
+
+    @Option(
+            names = "--vhost-user-hypercall",
+            paramLabel = "SOCK[,guest=ID]",
+            description = "Hypercalls from a virtual machine's kernel; may be repeated.")
+    private List<String> hypercalls = List.of();
+
     @Option(names = "--plant", paramLabel = "FAULT", hidden = true, description = "For the demonstration only.")
     private @Nullable String plant;
 
@@ -115,8 +140,20 @@ final class ServeCommand implements Callable<Integer> {
             }
             settings = settings.withHttpPort(httpPort);
         }
-        settings = settings.withJournal(journal(settings.journal()));
+        settings = settings.withDevices(devices()).withJournal(journal(settings.journal()));
         return ring == null ? settings : settings.withRing(ring);
+    }
+
+    private DeviceConfig devices() {
+        try {
+            return new DeviceConfig(
+                    iommus.stream().map(DeviceText::iommu).toList(),
+                    disks.stream().map(DeviceText::disk).toList(),
+                    hypercalls.stream().map(DeviceText::hypercalls).toList(),
+                    DeviceConfig.DEFAULT_POLL_US);
+        } catch (ConfigException wrong) {
+            throw CommandException.usage(String.valueOf(wrong.getMessage()));
+        }
     }
 
     private HostConfig.@Nullable Kind host() {

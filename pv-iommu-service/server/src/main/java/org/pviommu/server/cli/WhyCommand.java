@@ -26,11 +26,13 @@ import picocli.CommandLine.Parameters;
         footerHeading = "%nExamples:%n",
         footer = {
             "  pvi replay why DIR 1 0x1234               guest 1, address space 0",
-            "  pvi replay why 1:2 4660 --run-dir DIR     guest 1, address space 2; the same frame in decimal"
+            "  pvi replay why 1:2 4660 --run-dir DIR     guest 1, address space 2; the same frame in decimal",
+            "  pvi replay why 1:d5 0x100000              guest 1, domain 5 of its virtio-iommu, by iova >> 12"
         })
 final class WhyCommand implements Callable<Integer> {
     private static final List<String> HEADER = List.of("SEQUENCE", "TIME", "OPERATION", "STATUS", "BY", "WHAT");
     private static final int MAX_CONTEXT = 0xffff;
+    private static final long MAX_DOMAIN = 0xffff_ffffL;
 
     @Mixin
     private JournalPlace place = new JournalPlace();
@@ -40,7 +42,7 @@ final class WhyCommand implements Callable<Integer> {
             paramLabel = "[DIR] SPACE BFN",
             hideParamSyntax = true,
             description = {
-                "DIR: the journal's directory. SPACE: GUEST, or GUEST:CONTEXT.",
+                "DIR: the journal's directory. SPACE: GUEST, GUEST:CONTEXT, or GUEST:dDOMAIN.",
                 "BFN: bus frame, hex with 0x or decimal."
             })
     private List<String> words = List.of();
@@ -61,18 +63,23 @@ final class WhyCommand implements Callable<Integer> {
         int colon = space.indexOf(':');
         String guest = colon < 0 ? space : space.substring(0, colon);
         String context = colon < 0 ? "0" : space.substring(colon + 1);
+        boolean isDomain = context.startsWith("d");
         int guestId;
         int number;
         long frame;
         try {
             guestId = (int) Text.parseUnsigned("guest", guest, Integer.MAX_VALUE);
-            number = (int) Text.parseUnsigned("context", context, MAX_CONTEXT);
-            frame = Text.parseUnsigned("bfn", bfn, HostCapabilities.MAX_LAST_BFN);
+            number = isDomain
+                    ? (int) Text.parseUnsigned("domain", context.substring(1), MAX_DOMAIN)
+                    : (int) Text.parseUnsigned("context", context, MAX_CONTEXT);
+            frame = Text.parseUnsigned("bfn", bfn, isDomain ? Why.MAX_DOMAIN_BFN : HostCapabilities.MAX_LAST_BFN);
         } catch (IllegalArgumentException wrong) {
             throw CommandException.usage(String.valueOf(wrong.getMessage()));
         }
         try (StoredRecords records = StoredRecords.open(where)) {
-            return Why.of(records, guestId, number, frame);
+            return isDomain
+                    ? Why.ofDomain(records, guestId, number, frame, frame)
+                    : Why.of(records, guestId, number, frame);
         }
     }
 

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.pviommu.engine.EndpointDescriptor;
 import org.pviommu.engine.FrameRange;
@@ -35,6 +36,8 @@ public final class ConfigFile {
     private static final int MAX_FILE_CHARS = 1 << 20;
     private static final int MAX_DEPTH = 20;
     private static final int MAX_PORT = 65_535;
+    /** A second of a whole processor. */
+    private static final int MAX_POLL_US = 1_000_000;
     /** A century. */
     private static final long MAX_AGE_HOURS = 876_000;
 
@@ -80,9 +83,42 @@ public final class ConfigFile {
         Set<Integer> accepts = guestIds(defaults, ACCEPTS, Set.of());
         defaults.refuseOthers();
         Map<Integer, GuestSettings> named = named(guests, host, policy, accepts);
+        DeviceConfig devices = devices(root.section("vhost-user"));
         root.refuseOthers();
         return new ServiceSettings(
-                port, ring == null ? null : Path.of(ring), peers, host, journal, policy, accepts, named);
+                        port,
+                        ring == null ? null : Path.of(ring),
+                        peers,
+                        host,
+                        journal,
+                        policy,
+                        accepts,
+                        named,
+                        DeviceConfig.none().withPollUs(devices.pollUs()))
+                .withDevices(devices);
+    }
+
+    /** Written as on the command line. */
+    private static DeviceConfig devices(ConfigNode node) {
+        DeviceConfig devices = new DeviceConfig(
+                list(node, "iommu", DeviceText::iommu),
+                list(node, "blk", DeviceText::disk),
+                list(node, "hypercall", DeviceText::hypercalls),
+                (int) node.number("poll-us", DeviceConfig.DEFAULT_POLL_US, 0, MAX_POLL_US));
+        node.refuseOthers();
+        return devices;
+    }
+
+    private static <T> List<T> list(ConfigNode node, String key, Function<String, T> parse) {
+        List<T> all = new ArrayList<>();
+        for (Object element : node.list(key)) {
+            try {
+                all.add(parse.apply(ConfigNode.text(node.path(key), element)));
+            } catch (ConfigException wrong) {
+                throw new ConfigException(node.path(key) + ": " + wrong.getMessage(), wrong);
+            }
+        }
+        return all;
     }
 
     private static HostConfig host(ConfigNode backend, HostConfig.@Nullable Kind chosen) {

@@ -22,6 +22,7 @@ import org.pviommu.server.EndpointId;
  * @param defaultPolicy for guests that are not named
  * @param defaultAcceptsGrantsFrom for guests that are not named: whose grants they accept
  * @param guests the named ones, by id
+ * @param devices virtio devices for virtual machines
  */
 public record ServiceSettings(
         int httpPort,
@@ -31,7 +32,8 @@ public record ServiceSettings(
         JournalConfig journal,
         GuestPolicy defaultPolicy,
         Set<Integer> defaultAcceptsGrantsFrom,
-        Map<Integer, GuestSettings> guests) {
+        Map<Integer, GuestSettings> guests,
+        DeviceConfig devices) {
 
     /** Copies set and map. */
     public ServiceSettings {
@@ -49,7 +51,8 @@ public record ServiceSettings(
                 JournalConfig.defaults(),
                 GuestPolicy.permissive(),
                 Set.of(),
-                Map.of());
+                Map.of(),
+                DeviceConfig.none());
     }
 
     /**
@@ -91,25 +94,25 @@ public record ServiceSettings(
     /** The same settings on another port. */
     public ServiceSettings withHttpPort(int port) {
         return new ServiceSettings(
-                port, ring, ringPeers, host, journal, defaultPolicy, defaultAcceptsGrantsFrom, guests);
+                port, ring, ringPeers, host, journal, defaultPolicy, defaultAcceptsGrantsFrom, guests, devices);
     }
 
     /** The same settings with the ring elsewhere. */
     public ServiceSettings withRing(Path path) {
         return new ServiceSettings(
-                httpPort, path, ringPeers, host, journal, defaultPolicy, defaultAcceptsGrantsFrom, guests);
+                httpPort, path, ringPeers, host, journal, defaultPolicy, defaultAcceptsGrantsFrom, guests, devices);
     }
 
     /** The same settings with another journal. */
     public ServiceSettings withJournal(JournalConfig config) {
         return new ServiceSettings(
-                httpPort, ring, ringPeers, host, config, defaultPolicy, defaultAcceptsGrantsFrom, guests);
+                httpPort, ring, ringPeers, host, config, defaultPolicy, defaultAcceptsGrantsFrom, guests, devices);
     }
 
     /** The same settings on another host IOMMU. */
     public ServiceSettings withHost(HostConfig config) {
         return new ServiceSettings(
-                httpPort, ring, ringPeers, config, journal, defaultPolicy, defaultAcceptsGrantsFrom, guests);
+                httpPort, ring, ringPeers, config, journal, defaultPolicy, defaultAcceptsGrantsFrom, guests, devices);
     }
 
     /**
@@ -124,9 +127,50 @@ public record ServiceSettings(
         GuestSettings before = guest(guestId);
         List<EndpointDescriptor> endpoints = new ArrayList<>(before.endpoints());
         endpoints.add(new EndpointDescriptor(endpointId, List.of()));
+        return withGuest(guestId, new GuestSettings(before.policy(), endpoints, before.acceptsGrantsFrom()));
+    }
+
+    private ServiceSettings withGuest(int guestId, GuestSettings guest) {
         Map<Integer, GuestSettings> more = new HashMap<>(guests);
-        more.put(guestId, new GuestSettings(before.policy(), endpoints, before.acceptsGrantsFrom()));
+        more.put(guestId, guest);
         return new ServiceSettings(
-                httpPort, ring, ringPeers, host, journal, defaultPolicy, defaultAcceptsGrantsFrom, more);
+                httpPort, ring, ringPeers, host, journal, defaultPolicy, defaultAcceptsGrantsFrom, more, devices);
+    }
+
+    /**
+     * The same settings with more devices. Their guests have the endpoints that the devices bring, besides those they are named with.
+     *
+     * @throws ConfigException when an endpoint is another guest's, or the host IOMMU is a real one and a disk is no device of it
+     */
+    public ServiceSettings withDevices(DeviceConfig more) {
+        if (host.isKernel() && !more.disks().isEmpty()) {
+            throw new ConfigException("host=" + host.kind().text() + " cannot translate disk="
+                    + more.disks().getFirst().image() + ": it is no device of that host; use host=simulated");
+        }
+        ServiceSettings settings = new ServiceSettings(
+                httpPort,
+                ring,
+                ringPeers,
+                host,
+                journal,
+                defaultPolicy,
+                defaultAcceptsGrantsFrom,
+                guests,
+                devices.and(more));
+        for (int guestId : more.guests()) {
+            GuestSettings named = guests.get(guestId);
+            settings = settings.withGuest(
+                    guestId,
+                    named != null ? named : new GuestSettings(defaultPolicy, List.of(), defaultAcceptsGrantsFrom));
+            for (int endpoint : more.endpoints(guestId)) {
+                settings = settings.withDeviceEndpoint(guestId, endpoint);
+            }
+        }
+        return settings;
+    }
+
+    private ServiceSettings withDeviceEndpoint(int guestId, int endpoint) {
+        boolean named = guest(guestId).endpoints().stream().anyMatch(each -> each.endpointId() == endpoint);
+        return named ? this : withEndpoint(guestId, endpoint);
     }
 }

@@ -44,6 +44,10 @@ public record BfnRange(long first, long last) {
         return Long.compareUnsigned(run.bfn(), last) <= 0 && Long.compareUnsigned(bounded, first) >= 0;
     }
 
+    boolean meets(long firstBfn, long lastBfn) {
+        return Long.compareUnsigned(firstBfn, last) <= 0 && Long.compareUnsigned(lastBfn, first) >= 0;
+    }
+
     boolean contains(long bfn) {
         return Long.compareUnsigned(bfn, first) >= 0 && Long.compareUnsigned(bfn, last) <= 0;
     }

@@ -2,6 +2,7 @@ package org.pviommu.server.records;
 
 import org.jspecify.annotations.Nullable;
 import org.pviommu.abi.IommuOp;
+import org.pviommu.journal.record.DomainRequest;
 import org.pviommu.journal.record.JournalRecord;
 import org.pviommu.journal.record.Run;
 
@@ -49,10 +50,18 @@ public record RecordSelection(
     private boolean acceptsOperations(JournalRecord record) {
         return switch (record) {
             case JournalRecord.Slice slice -> slice.runs().stream().anyMatch(run -> accepts(slice, run));
+            case JournalRecord.Domains domains ->
+                context == null && domains.requests().stream().anyMatch(this::accepts);
             case JournalRecord.Fault fault ->
                 context == null && status == null && bfns != null && bfns.contains(fault.iovaBytes() >>> PAGE_SHIFT);
             default -> false;
         };
+    }
+
+    private boolean accepts(DomainRequest request) {
+        boolean named = bfns == null
+                || (request.hasRange() && bfns.meets(request.first() >>> PAGE_SHIFT, request.last() >>> PAGE_SHIFT));
+        return named && (status == null || status.acceptsRequest(request.status()));
     }
 
     private boolean accepts(JournalRecord.Slice slice, Run run) {

@@ -7,6 +7,9 @@ import org.jspecify.annotations.Nullable;
 import org.pviommu.abi.IommuOp;
 import org.pviommu.abi.IommuStatus;
 import org.pviommu.engine.Access;
+import org.pviommu.engine.DomainRecord;
+import org.pviommu.engine.RequestStatus;
+import org.pviommu.journal.record.DomainRequest;
 import org.pviommu.journal.record.JournalRecord;
 import org.pviommu.journal.record.RecordKind;
 import org.pviommu.journal.record.Run;
@@ -19,6 +22,8 @@ public final class RecordViews {
     /** Runs that a record has in a list; there can be 4096 of them. */
     public static final int RUNS_IN_LISTS = 16;
 
+    private static final int PAGE_SHIFT = 12;
+
     private RecordViews() {}
 
     /**
@@ -29,7 +34,8 @@ public final class RecordViews {
     public static RecordView of(long sequence, long timeMillis, JournalRecord record, int maxRuns) {
         JournalRecord.Slice slice = record instanceof JournalRecord.Slice it ? it : null;
         JournalRecord.OfGuest ofGuest = record instanceof JournalRecord.OfGuest it ? it : null;
-        List<Run> runs = slice == null ? List.of() : slice.runs();
+        JournalRecord.Domains domains = record instanceof JournalRecord.Domains it ? it : null;
+        List<RunView> runs = runs(record);
         return new RecordView(
                 sequence,
                 Instant.ofEpochMilli(timeMillis).toString(),
@@ -37,17 +43,46 @@ public final class RecordViews {
                 ofGuest == null ? null : (long) ofGuest.guestId(),
                 slice == null ? null : slice.context(),
                 slice == null ? null : IommuOp.name(slice.subOp()),
-                slice == null ? null : slice.operations(),
+                domains != null ? (Integer) domains.requests().size() : slice == null ? null : slice.operations(),
                 slice == null ? null : lower(slice.part()),
-                slice == null ? null : lower(slice.flush()),
+                domains != null ? lower(domains.flush()) : slice == null ? null : lower(slice.flush()),
                 slice == null ? null : slice.deferred(),
-                runs.stream().limit(maxRuns).map(RecordViews::run).toList(),
+                runs.stream().limit(maxRuns).toList(),
                 Math.max(runs.size() - maxRuns, 0),
                 ofGuest == null ? null : Text.hex(ofGuest.state().digest()),
                 ofGuest == null ? null : ofGuest.state().mappedPages(),
                 ofGuest == null ? null : ofGuest.state().heldFrames(),
                 ofGuest == null || ofGuest.by().isEmpty() ? null : ofGuest.by(),
                 Describe.record(record));
+    }
+
+    private static List<RunView> runs(JournalRecord record) {
+        return switch (record) {
+            case JournalRecord.Slice slice ->
+                slice.runs().stream().map(RecordViews::run).toList();
+            case JournalRecord.Domains domains ->
+                domains.requests().stream().map(RecordViews::request).toList();
+            default -> List.of();
+        };
+    }
+
+    /** A request to a virtio-iommu device by its frames; to the byte it is in the text of the record. */
+    private static RunView request(DomainRequest request) {
+        boolean maps = request.kind() == DomainRecord.Kind.MAP;
+        return new RunView(
+                "virtio_" + lower(request.kind()),
+                1,
+                request.hasRange() ? Text.hex(request.first() >>> PAGE_SHIFT) : null,
+                maps ? Text.hex(request.target() >>> PAGE_SHIFT) : null,
+                maps ? Access.name(request.access()) : null,
+                request.hasRange()
+                        ? Text.hex((request.last() >>> PAGE_SHIFT) - (request.first() >>> PAGE_SHIFT) + 1)
+                        : null,
+                null,
+                request.hasRange() ? null : EndpointId.format(request.endpoint()),
+                Integer.toUnsignedLong(request.domain()),
+                request.status(),
+                RequestStatus.name(request.status()));
     }
 
     private static RecordKind kind(JournalRecord record) {
@@ -57,6 +92,7 @@ public final class RecordViews {
             case JournalRecord.ServiceStop it -> RecordKind.SERVICE_STOP;
             case JournalRecord.Slice it -> RecordKind.SLICE;
             case JournalRecord.GuestChange it -> RecordKind.CHANGE;
+            case JournalRecord.Domains it -> RecordKind.DOMAINS;
             case JournalRecord.Fault it -> RecordKind.FAULT;
         };
     }

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.pviommu.abi.IommuStatus;
+import org.pviommu.engine.RequestStatus;
 import org.pviommu.journal.replay.Why;
 
 /**
@@ -32,7 +33,7 @@ public record WhyStep(
                 Instant.ofEpochMilli(step.timeMillis()).toString(),
                 step.operation(),
                 step.what(),
-                status == null ? null : IommuStatus.name(status),
+                status == null ? null : status > 0 ? RequestStatus.name(status) : IommuStatus.name(status),
                 step.by().isEmpty() ? null : step.by());
     }
 

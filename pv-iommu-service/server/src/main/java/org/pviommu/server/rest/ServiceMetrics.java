@@ -14,6 +14,7 @@ import java.util.function.ToLongFunction;
 import org.pviommu.engine.AddressSpace;
 import org.pviommu.engine.Guest;
 import org.pviommu.engine.GuestStats;
+import org.pviommu.host.kernel.KernelIommu;
 import org.pviommu.journal.Journal;
 import org.pviommu.journal.Recovery;
 import org.pviommu.journal.store.StoreState;
@@ -40,6 +41,12 @@ final class ServiceMetrics implements MultiCollector {
     public MetricSnapshots collect() {
         List<MetricSnapshot> all = new ArrayList<>();
         service(all);
+        if (service.host() instanceof KernelIommu kernel) {
+            all.addAll(HostMetrics.of(kernel.statistics()));
+        }
+        if (!service.machines().servers().isEmpty()) {
+            all.addAll(MachineMetrics.of(service.machines()));
+        }
         guests(all, service.engine().guests());
         Journal journal = service.recording().journal();
         if (journal != null) {

@@ -36,6 +36,7 @@ import org.pviommu.natives.SharedMemory;
 import org.pviommu.server.IommuService;
 import org.pviommu.server.Plant;
 import org.pviommu.server.StartException;
+import org.pviommu.server.config.DeviceConfig;
 import org.pviommu.server.config.GuestSettings;
 import org.pviommu.server.config.HostConfig;
 import org.pviommu.server.config.ServiceSettings;
@@ -89,7 +90,8 @@ class ResumeTest {
                 defaults.journal(),
                 GuestPolicy.permissive(),
                 Set.of(),
-                named);
+                named,
+                DeviceConfig.none());
         return IommuService.start(settings, ring(), directory.resolve("journal"), Plant.NONE);
     }
 
@@ -304,7 +306,8 @@ class ResumeTest {
                             defaults.journal(),
                             GuestPolicy.permissive(),
                             Set.of(),
-                            Map.of(OWNER, taker)),
+                            Map.of(OWNER, taker),
+                            DeviceConfig.none()),
                     ring(),
                     directory.resolve("journal"),
                     Plant.NONE);

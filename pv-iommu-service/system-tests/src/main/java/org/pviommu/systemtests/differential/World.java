@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 import org.pviommu.abi.IommuOp;
 import org.pviommu.engine.BatchLog;
 import org.pviommu.engine.Change;
+import org.pviommu.engine.DomainRecord;
 import org.pviommu.engine.Engine;
 import org.pviommu.engine.EngineException;
 import org.pviommu.engine.FrameRange;
@@ -91,6 +92,11 @@ final class World implements AutoCloseable, ObservedHost.Watcher {
             @Override
             public void commit(SliceRecord slice) {
                 records.commit(slice);
+            }
+
+            @Override
+            public void commitDomains(DomainRecord batch) {
+                records.commitDomains(batch);
             }
 
             @Override

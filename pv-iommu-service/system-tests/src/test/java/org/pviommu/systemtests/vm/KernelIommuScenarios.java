@@ -4,8 +4,14 @@ import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
-/** The kernel's IOMMU, in virtual machines. Each scenario is one boot, and its cases are tests of their own. */
+/**
+ * The kernel's IOMMU, in virtual machines. Each scenario is one boot, and its cases are tests of their own. Two machines at a time: an
+ * emulated processor keeps one of ours busy, and much of what they do is waiting.
+ */
+@Execution(ExecutionMode.CONCURRENT)
 class KernelIommuScenarios {
     private static final long DIFFERENTIAL_OPERATIONS = 100_000;
 

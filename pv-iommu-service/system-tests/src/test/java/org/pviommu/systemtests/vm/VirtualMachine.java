@@ -65,7 +65,7 @@ final class VirtualMachine {
         builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
         try {
             Process process = builder.start();
-            List<Case> cases = cases(process);
+            List<Case> cases = cases(name, process);
             return judged(name, cases, process.waitFor());
         } catch (IOException failed) {
             throw new UncheckedIOException(failed);
@@ -75,11 +75,11 @@ final class VirtualMachine {
         }
     }
 
-    private static List<Case> cases(Process process) throws IOException {
+    private static List<Case> cases(String name, Process process) throws IOException {
         List<Case> cases = new ArrayList<>();
         try (BufferedReader output = process.inputReader(StandardCharsets.UTF_8)) {
             for (String line = output.readLine(); line != null; line = output.readLine()) {
-                System.out.println("vm: " + line);
+                System.out.println("vm: " + name + ": " + line); // machines run side by side
                 String[] words = line.split(" ", 4);
                 if (words.length >= 3 && words[0].equals("case")) {
                     cases.add(new Case(words[1], words[2].equals("ok") ? "" : line));

@@ -1,4 +1,4 @@
-package org.pviommu.virtio.hypercall;
+package org.pviommu.virtio.memory;
 
 import java.util.List;
 import org.pviommu.virtio.vhost.MappedRegion;
@@ -14,4 +14,15 @@ public interface MemoryOwner {
 
     /** A socket's front-end is gone. */
     void disconnected();
+
+    /** For a device whose memory is nobody else's business. */
+    static MemoryOwner none() {
+        return new MemoryOwner() {
+            @Override
+            public void memoryChanged(List<MappedRegion> regions) {}
+
+            @Override
+            public void disconnected() {}
+        };
+    }
 }
