@@ -61,10 +61,13 @@ public final class SplitQueue {
         this.settings = settings;
         this.generation = rings.generation(); // before the look: what changes in between is looked at again
         this.ring = locate(rings, addresses, null);
-        this.nextAvailable = nextAvailable;
-        this.seenAvailable = nextAvailable;
         this.nextUsed = ring.usedIndex();
         this.publishedUsed = nextUsed;
+        // A front-end that lost its back-end looks at the ring for where to go on, and looks in the wrong place when an
+        // IOMMU
+        // stands before it. What was taken was answered, in order, so the used index says it as well.
+        this.nextAvailable = rings.moves() ? nextUsed : nextAvailable;
+        this.seenAvailable = this.nextAvailable;
     }
 
     /**
@@ -72,7 +75,8 @@ public final class SplitQueue {
      *
      * @param rings where user addresses are looked up
      * @param buffers what the addresses in descriptors lead to
-     * @param base the available index to go on from; the used index is taken from the ring, as it is the device's own
+     * @param base the available index to go on from, where rings stay; the used index is taken from the ring, as it is the
+     *     device's own
      * @throws IllegalArgumentException when the size is no power of two up to {@code maxSize}, or an address is misaligned, not
      *     wholly in memory, or two parts overlap (catalogue B01, B02)
      */

@@ -562,6 +562,22 @@ class BlockDeviceTest {
         assertArrayEquals(content(1, 512), data(512));
     }
 
+    /** A front-end whose back-end died takes the address of a ring for one in guest memory, finds zeroes there, and says 0. */
+    @Test
+    void shouldGoOnWhereTheRingSaysAndNotTheFrontEnd() {
+        SplitQueue queue = queue();
+        for (int i = 0; i < 2 * SIZE; i++) {
+            offerIn(1, 512);
+            serve(queue);
+        }
+        offerIn(2, 512);
+
+        assertEquals(513, serve(queue()));
+
+        assertArrayEquals(content(2, 512), data(512));
+        assertEquals(2 * SIZE + 1, driver.usedIndex());
+    }
+
     @Test
     void shouldFollowARingThatMoves() {
         SplitQueue queue = queue();

@@ -138,8 +138,12 @@ final class FrontEnd implements AutoCloseable {
     }
 
     void startQueue() {
+        startQueueAt(0);
+    }
+
+    void startQueueAt(int base) {
         assertTrue(ask(8, state(0, QUEUE_SIZE)));
-        assertTrue(ask(10, state(0, 0)));
+        assertTrue(ask(10, state(0, base)));
         assertTrue(ask(9, addresses(0)));
         assertTrue(ask(12, words(0), kick.fd()));
         assertTrue(ask(13, words(0), call.fd()));

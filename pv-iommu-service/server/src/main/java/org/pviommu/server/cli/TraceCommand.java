@@ -35,6 +35,8 @@ final class TraceCommand {
     @SuppressWarnings("NullAway.Init") // picocli sets it before the command runs
     private CommandSpec spec;
 
+    private record FileResult(Path file, TraceResult result) {}
+
     /** How to print. */
     enum Output {
         table,
@@ -67,17 +69,18 @@ final class TraceCommand {
                             defaultValue = "table",
                             description = "${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
                     Output output) {
-        Map<Path, TraceResult> results = new LinkedHashMap<>();
+        List<FileResult> results = new ArrayList<>();
         for (Path file : files) {
-            results.put(file, run(file));
+            results.add(new FileResult(file, run(file)));
         }
         if (output == Output.json) {
-            out().println(Json.write(Map.of("traces", objects(results))));
+            out().println(Json.write(
+                    Map.of("traces", results.stream().map(TraceCommand::object).toList())));
         } else {
             tell(results);
         }
         out().flush();
-        return results.values().stream().allMatch(TraceResult::good) ? ExitCode.DONE : ExitCode.REFUSED;
+        return results.stream().allMatch(each -> each.result().good()) ? ExitCode.DONE : ExitCode.REFUSED;
     }
 
     private static TraceResult run(Path file) {
@@ -92,21 +95,24 @@ final class TraceCommand {
         }
     }
 
-    private void tell(Map<Path, TraceResult> results) {
-        List<List<String>> rows = new ArrayList<>();
-        results.forEach((file, result) -> rows.add(List.of(
-                String.valueOf(file.getFileName()),
+    private void tell(List<FileResult> results) {
+        out().print(Table.format(HEADER, results.stream().map(TraceCommand::row).toList()));
+        for (FileResult each : results) {
+            if (!each.result().good()) {
+                out().println(each.file() + ": " + complaint(each.result()));
+            }
+        }
+    }
+
+    private static List<String> row(FileResult of) {
+        TraceResult result = of.result();
+        return List.of(
+                String.valueOf(of.file().getFileName()),
                 Long.toString(result.requests()),
                 statuses(result),
                 Long.toString(result.nsPerRequest()),
                 Long.toString(result.liveMappings()),
-                Text.hex(result.digest()))));
-        out().print(Table.format(HEADER, rows));
-        results.forEach((file, result) -> {
-            if (!result.good()) {
-                out().println(file + ": " + complaint(result));
-            }
-        });
+                Text.hex(result.digest()));
     }
 
     private static String statuses(TraceResult result) {
@@ -129,21 +135,18 @@ final class TraceCommand {
                 : "what is mapped differs from the model: " + result.difference();
     }
 
-    private static List<Map<String, @Nullable Object>> objects(Map<Path, TraceResult> results) {
-        List<Map<String, @Nullable Object>> objects = new ArrayList<>();
-        results.forEach((file, result) -> {
-            Map<String, @Nullable Object> object = new LinkedHashMap<>();
-            object.put("file", file.toString());
-            object.put("good", result.good());
-            object.put("requests", result.requests());
-            object.put("statuses", result.statuses());
-            object.put("nsPerRequest", result.nsPerRequest());
-            object.put("liveMappings", result.liveMappings());
-            object.put("digest", Text.hex(result.digest()));
-            object.put("complaint", result.good() ? null : complaint(result));
-            objects.add(object);
-        });
-        return objects;
+    private static Map<String, @Nullable Object> object(FileResult of) {
+        TraceResult result = of.result();
+        Map<String, @Nullable Object> object = new LinkedHashMap<>();
+        object.put("file", of.file().toString());
+        object.put("good", result.good());
+        object.put("requests", result.requests());
+        object.put("statuses", result.statuses());
+        object.put("nsPerRequest", result.nsPerRequest());
+        object.put("liveMappings", result.liveMappings());
+        object.put("digest", Text.hex(result.digest()));
+        object.put("complaint", result.good() ? null : complaint(result));
+        return object;
     }
 
     private PrintWriter out() {
