@@ -79,7 +79,7 @@ boot() {
     -nodefaults -no-user-config -display none -no-reboot -net none "${DEVICES[@]}" \
     -chardev "file,id=console,path=$WORK/console.log" -serial chardev:console -serial stdio \
     -kernel "$KERNEL" -initrd "$WORK/initrd" \
-    -append "console=ttyS0 quiet loglevel=5 panic=-1 intel_iommu=on tsc=reliable mitigations=off $ARGUMENTS" \
+    -append "console=ttyS0 quiet loglevel=5 panic=-1 intel_iommu=on tsc=reliable no_timer_check mitigations=off $ARGUMENTS" \
     < /dev/null 2> "$WORK/emulator.log" | sed -u 's|\r||g' | tee "$WORK/report.log" | grep --line-buffered -v '^exit [0-9]*$' \
     || code=${PIPESTATUS[0]}
   return "$code"

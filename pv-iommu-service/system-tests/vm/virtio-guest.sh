@@ -137,7 +137,7 @@ boot() {
     -cpu max -nodefaults -no-user-config -display none -no-reboot -net none "${DEVICES[@]}" "${EXTRA[@]}" \
     -chardev "file,id=console,path=$WORK/console.log" -serial chardev:console -serial stdio \
     -kernel "$TREE/kernel" -initrd "$WORK/initrd" \
-    -append "console=ttyS0 loglevel=6 panic=-1 tsc=reliable mitigations=off $ARGUMENTS pvi.cases=$CASES" \
+    -append "console=ttyS0 loglevel=6 panic=-1 tsc=reliable no_timer_check mitigations=off $ARGUMENTS pvi.cases=$CASES" \
     < /dev/null 2> "$WORK/emulator.log" | sed -u 's|\r||g' | tee "$WORK/report.log" | grep --line-buffered -v '^exit [0-9]*$' \
     || code=${PIPESTATUS[0]}
   return "$code"

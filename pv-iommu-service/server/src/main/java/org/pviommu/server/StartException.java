@@ -5,7 +5,7 @@ public final class StartException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
     /** One sentence with name=value. */
-    StartException(String message, Throwable cause) {
+    public StartException(String message, Throwable cause) {
         super(message, cause);
     }
 }

@@ -138,7 +138,9 @@ final class TranslatedMemory implements BufferMemory, RingMemory {
             long bytes = Math.min(lengthBytes - done, EndpointTranslation.MAX_SECTION_BYTES);
             enter();
             try {
-                if (!copySection(iova + done, own, ownOffset + done, bytes, write)) {
+                boolean copied = copySection(iova + done, own, ownOffset + done, bytes, write);
+                GuestSpace.settle(); // an error of the copy comes before the section ends, or it would never end
+                if (!copied) {
                     return false;
                 }
             } finally {
@@ -162,7 +164,6 @@ final class TranslatedMemory implements BufferMemory, RingMemory {
             }
             done += bytes;
         }
-        GuestSpace.settle();
         (translation.isBypass() ? counters.bytesBypassing : counters.bytesTranslated).add(lengthBytes);
         return true;
     }

@@ -88,7 +88,9 @@ public final class SplitQueue {
         }
         rings.enter();
         try {
-            return new SplitQueue(rings, buffers, at, settings, base & INDEX_MASK);
+            SplitQueue opened = new SplitQueue(rings, buffers, at, settings, base & INDEX_MASK);
+            opened.settle();
+            return opened;
         } finally {
             rings.exit();
         }
@@ -159,12 +161,26 @@ public final class SplitQueue {
             return true;
         }
         guarded.enter();
-        long now = guarded.generation();
-        if (now == generation || relocate(guarded, now)) {
-            return true;
+        boolean entered = false;
+        try {
+            long now = guarded.generation();
+            entered = now == generation || relocate(guarded, now);
+            return entered;
+        } finally {
+            if (!entered) {
+                guarded.exit();
+            }
         }
-        guarded.exit();
-        return false;
+    }
+
+    /**
+     * Has an error of the accesses so far (memory cut short, catalogue C10) come now, while the section can still be closed: one
+     * that stayed open would hold up every flush for ever.
+     */
+    private void settle() {
+        if (guard != null) {
+            GuestSpace.settle();
+        }
     }
 
     private void exit() {
@@ -223,6 +239,7 @@ public final class SplitQueue {
             }
             try {
                 Next found = takeNext(into);
+                settle();
                 if (found != null) {
                     return found;
                 }
@@ -284,10 +301,15 @@ public final class SplitQueue {
         if (inFlight == 0) {
             throw new IllegalStateException("head=" + head + " is completed, and none is in flight");
         }
-        if (enter()) {
+        if (!enter()) {
+            return;
+        }
+        try {
             inFlight--;
             ring.putUsed(nextUsed, head, (int) lengthBytes);
             nextUsed = (nextUsed + 1) & INDEX_MASK;
+            settle();
+        } finally {
             exit();
         }
     }
@@ -302,7 +324,9 @@ public final class SplitQueue {
             return false;
         }
         try {
-            return show();
+            boolean wanted = show();
+            settle();
+            return wanted;
         } finally {
             exit();
         }
@@ -328,12 +352,16 @@ public final class SplitQueue {
         if (!enter()) {
             return;
         }
-        if (settings.eventIndex()) {
-            ring.putAvailableEvent(nextAvailable - 1); // passed already: comes again after 65,536 requests
-        } else {
-            ring.putUsedFlags(NO_NOTIFY);
+        try {
+            if (settings.eventIndex()) {
+                ring.putAvailableEvent(nextAvailable - 1); // passed already: comes again after 65,536 requests
+            } else {
+                ring.putUsedFlags(NO_NOTIFY);
+            }
+            settle();
+        } finally {
+            exit();
         }
-        exit();
     }
 
     /**
@@ -345,15 +373,19 @@ public final class SplitQueue {
         if (!enter()) {
             return false;
         }
-        if (settings.eventIndex()) {
-            ring.putAvailableEvent(nextAvailable);
-        } else {
-            ring.putUsedFlags(0);
+        try {
+            if (settings.eventIndex()) {
+                ring.putAvailableEvent(nextAvailable);
+            } else {
+                ring.putUsedFlags(0);
+            }
+            VarHandle.fullFence(); // as in publish(), the other way round
+            boolean pending = ring.availableIndex() != nextAvailable;
+            settle();
+            return pending;
+        } finally {
+            exit();
         }
-        VarHandle.fullFence(); // as in publish(), the other way round
-        boolean pending = ring.availableIndex() != nextAvailable;
-        exit();
-        return pending;
     }
 
     /** Whether a request seems to wait; a plain look for whoever polls. */
@@ -361,8 +393,12 @@ public final class SplitQueue {
         if (!enter()) {
             return false;
         }
-        boolean waits = ring.availableIndex() != nextAvailable;
-        exit();
-        return waits;
+        try {
+            boolean waits = ring.availableIndex() != nextAvailable;
+            settle();
+            return waits;
+        } finally {
+            exit();
+        }
     }
 }

@@ -36,6 +36,9 @@ public final class TestTranslation implements EndpointTranslation {
         }
         // A section that saw the old mappings was open before; when none is open it has ended.
         while (openSections.get() != 0) {
+            if (Thread.currentThread().isInterrupted()) { // a test's time is over
+                throw new IllegalStateException("a section stays open");
+            }
             Thread.onSpinWait();
         }
     }

@@ -8,8 +8,10 @@ import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -18,7 +20,10 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.pviommu.engine.Access;
 import org.pviommu.virtio.block.BlockDevice;
 import org.pviommu.virtio.block.BlockSettings;
@@ -28,6 +33,7 @@ import org.pviommu.virtio.queue.DriverRing;
 import org.pviommu.virtio.queue.RingAddresses;
 
 /** The block device as a virtual machine monitor without an IOMMU of its own drives it. */
+@Timeout(120) // only a hang guard
 class BlockOverVhostTest {
     /** A second region of the table, which holds nothing: bus addresses lie in it. */
     private static final long WINDOW = 0x1_0000_0000L;
@@ -42,9 +48,11 @@ class BlockOverVhostTest {
     private final byte[] content = new byte[DISK_BYTES];
     private final BlockDevice device;
     private final VhostServer server;
-    private final FrontEnd frontEnd;
+    private final Path folder;
+    private FrontEnd frontEnd;
 
     BlockOverVhostTest(@TempDir Path folder) throws IOException {
+        this.folder = folder;
         Path image = folder.resolve("disk");
         new Random(2).nextBytes(content);
         Files.write(image, content);
@@ -206,6 +214,33 @@ class BlockOverVhostTest {
             assertTrue(frontEnd.ask(3, new byte[0]));
         }
         assertEquals(1, server.counters().stoppedQueues());
+    }
+
+    /** Also under the ring: no section may stay open, for it would hold up every flush of the guest for ever. */
+    @ParameterizedTest
+    @ValueSource(longs = {0x6000, 0x4000, 0})
+    void C10_memoryThatIsCutShortLeavesNoSectionOpen(long left) throws Exception {
+        for (int round = 0; round < 20; round++) {
+            frontEnd.close();
+            try (FrontEnd other = new FrontEnd(folder.resolve("socket"))) {
+                frontEnd = other;
+                translation.map(WINDOW, FrontEnd.MEMORY_BYTES, 0, Access.READ_WRITE);
+                start();
+                offerRead(1);
+                awaitRead(1);
+                try (FileChannel file = FileChannel.open(
+                        Path.of("/proc/self/fd/" + other.memory.fd().value()), StandardOpenOption.WRITE)) {
+                    file.truncate(left);
+                }
+                if (left > 0) {
+                    other.ring.offer(0);
+                }
+                other.kick.signal();
+                assertTrue(other.isClosed());
+                translation.unmap(WINDOW); // returns when no section is open
+            }
+        }
+        await("the peer's mistakes", () -> server.counters().protocolErrors() == 20);
     }
 
     @Test

@@ -44,8 +44,7 @@ class KeeperTest {
 
     @BeforeEach
     void start() throws Exception {
-        keeper = new ProcessBuilder(
-                        BUILT.resolve("vhost-keeper").toString(), kept().toString(), path().toString())
+        keeper = new ProcessBuilder(BUILT.resolve("vhost-keeper").toString(), kept().toString(), path().toString())
                 .redirectErrorStream(true)
                 .redirectOutput(folder.resolve("log").toFile())
                 .start();
@@ -95,8 +94,8 @@ class KeeperTest {
             @Override
             public void error(String message, Throwable cause) {}
         };
-        VhostServer server = new VhostServer(
-                served, new VhostSettings(path(), Set.of(uid), Set.of(), FrontEnd.GUARD_MS, 0), silent);
+        VhostServer server =
+                new VhostServer(served, new VhostSettings(path(), Set.of(uid), Set.of(), FrontEnd.GUARD_MS, 0), silent);
         open.add(server);
         return server;
     }
@@ -124,9 +123,7 @@ class KeeperTest {
         assertTrue(
                 byRegion
                         ? frontEnd.ask(
-                                37,
-                                FrontEnd.words(0, 0, FrontEnd.MEMORY_BYTES, FrontEnd.USER, 0),
-                                frontEnd.memory.fd())
+                                37, FrontEnd.words(0, 0, FrontEnd.MEMORY_BYTES, FrontEnd.USER, 0), frontEnd.memory.fd())
                         : frontEnd.setMemory());
         frontEnd.startQueue();
         for (int i = 0; i < MORE_THAN_A_QUEUE; i++) {

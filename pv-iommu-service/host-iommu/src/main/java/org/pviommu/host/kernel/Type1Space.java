@@ -77,11 +77,28 @@ final class Type1Space implements HostAddressSpace {
         if (refusal != 0) {
             return refusal;
         }
+        return remaps ? removeOrCut(firstBfn, pages) : removeWhole(firstBfn, pages);
+    }
+
+    private long removeWhole(long firstBfn, long pages) {
         long removable = areas.removable(firstBfn, pages);
-        if (removable == -Errno.EBUSY && remaps) {
-            return cut(firstBfn, pages);
-        }
         return removable < 0 ? removable : remove(firstBfn, removable);
+    }
+
+    /** Whole areas together, and what is a part of one by itself; in the end all, as where a host cuts. */
+    private long removeOrCut(long firstBfn, long pages) {
+        long done = 0;
+        while (done < pages) {
+            long step = removeWhole(firstBfn + done, pages - done);
+            if (step == -Errno.EBUSY) {
+                step = cut(firstBfn + done, pages - done);
+            }
+            if (step <= 0) {
+                return done > 0 ? done : step;
+            }
+            done += step;
+        }
+        return done;
     }
 
     private long remove(long firstBfn, long pages) {
