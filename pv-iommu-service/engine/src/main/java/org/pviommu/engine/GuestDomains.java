@@ -498,13 +498,19 @@ final class GuestDomains {
         closed = before.closed;
         Set<Integer> refused = new HashSet<>();
         for (DomainEndpoint each : endpoints) {
-            if (!bindGroup(each)) {
+            if (!bindGroup(each) || lacksIdentity(each)) {
                 refused.add(each.id());
             }
         }
         if (!refused.isEmpty()) {
             throw new EngineException(EngineException.Kind.HOST, "endpoints=" + refused + " not attached");
         }
+    }
+
+    private boolean lacksIdentity(DomainEndpoint endpoint) {
+        Domain domain = endpoint.domain();
+        boolean bypasses = domain == null ? bypass : domain.isBypass();
+        return bypasses && identity() == null;
     }
 
     private void restoreMappings(RangeSpace from, RangeSpace to) {
