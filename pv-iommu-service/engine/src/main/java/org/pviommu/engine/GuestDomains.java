@@ -498,7 +498,7 @@ final class GuestDomains {
         closed = before.closed;
         Set<Integer> refused = new HashSet<>();
         for (DomainEndpoint each : endpoints) {
-            if (!bindGroup(each)) {
+            if (!bindGroup(each) || lacksIdentity(each)) {
                 refused.add(each.id());
             }
         }
@@ -506,6 +506,12 @@ final class GuestDomains {
         if (!refused.isEmpty()) {
             throw new EngineException(EngineException.Kind.HOST, "endpoints=" + refused + " not attached");
         }
+    }
+
+    private boolean lacksIdentity(DomainEndpoint endpoint) {
+        Domain domain = endpoint.domain();
+        boolean bypasses = domain == null ? bypass : domain.isBypass();
+        return bypasses && identity() == null;
     }
 
     private void restoreMappings(RangeSpace from, RangeSpace to) {
