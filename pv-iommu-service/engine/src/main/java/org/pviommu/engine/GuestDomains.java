@@ -502,7 +502,8 @@ final class GuestDomains {
                 refused.add(each.id());
             }
         }
-        changed = false; // everything is new, nobody could reach it before: the first batch has nothing of ours to flush
+        changed =
+                false; // everything is new, nobody could reach it before: the first batch has nothing of ours to flush
         if (!refused.isEmpty()) {
             throw new EngineException(EngineException.Kind.HOST, "endpoints=" + refused + " not attached");
         }
