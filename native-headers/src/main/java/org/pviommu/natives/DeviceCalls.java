@@ -3,6 +3,7 @@ package org.pviommu.natives;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
+import java.lang.ref.Reference;
 import org.pviommu.natives.libc.LibC;
 
 /** Calls on device nodes. Each returns what the kernel returned, or {@code -errno}. */
@@ -12,9 +13,7 @@ final class DeviceCalls {
 
     private static final MethodHandle OPEN = Downcalls.capturingVariadic(
             LibC.open.address(), LibC.open.makeInvoker().descriptor(), NAMED_ARGUMENTS);
-    private static final MethodHandle IOCTL_POINTER = Downcalls.capturingVariadic(
-            LibC.ioctl.address(), LibC.ioctl.makeInvoker(LibC.C_POINTER).descriptor(), NAMED_ARGUMENTS);
-    private static final MethodHandle IOCTL_NUMBER = Downcalls.capturingVariadic(
+    private static final MethodHandle IOCTL = Downcalls.capturingVariadic(
             LibC.ioctl.address(), LibC.ioctl.makeInvoker(LibC.C_LONG).descriptor(), NAMED_ARGUMENTS);
     private static final MethodHandle PREAD = Downcalls.capturing(LibC.pread$address(), LibC.pread$descriptor());
     private static final MethodHandle PWRITE = Downcalls.capturing(LibC.pwrite$address(), LibC.pwrite$descriptor());
@@ -33,14 +32,15 @@ final class DeviceCalls {
         }
     }
 
-    /** With the address of a structure; allocates nothing. */
+    /**
+     * With the address of a structure; allocates nothing: the linker's own way to pass a segment may or may not, as the compiler
+     * likes. The segment is kept until the call is over; whoever has it does not close it meanwhile.
+     */
     static int ioctl(int fd, int request, MemorySegment argument) {
-        MemorySegment errno = Downcalls.captured();
         try {
-            return Downcalls.result(
-                    (int) IOCTL_POINTER.invokeExact(errno, fd, Integer.toUnsignedLong(request), argument), errno);
-        } catch (Throwable thrown) {
-            throw Downcalls.thrown(thrown);
+            return ioctl(fd, request, argument.address());
+        } finally {
+            Reference.reachabilityFence(argument);
         }
     }
 
@@ -49,7 +49,7 @@ final class DeviceCalls {
         MemorySegment errno = Downcalls.captured();
         try {
             return Downcalls.result(
-                    (int) IOCTL_NUMBER.invokeExact(errno, fd, Integer.toUnsignedLong(request), argument), errno);
+                    (int) IOCTL.invokeExact(errno, fd, Integer.toUnsignedLong(request), argument), errno);
         } catch (Throwable thrown) {
             throw Downcalls.thrown(thrown);
         }

@@ -503,13 +503,29 @@ public final class AddressSpace implements TranslationSource {
         boolean all = true;
         long bfn = nextMapped(0, lastBfn);
         while (bfn >= 0) {
-            long mfn = PageEntry.mfn(table.entryForWriter(bfn));
-            if (region.contains(mfn)) {
-                all &= unmapRun(bfn, 1);
+            long run = runTo(region, bfn);
+            if (run > 0) {
+                all &= unmapRun(bfn, run);
             }
-            bfn = bfn == lastBfn ? -1 : nextMapped(bfn + 1, lastBfn);
+            long end = bfn + Math.max(run, 1) - 1;
+            bfn = end == lastBfn ? -1 : nextMapped(end + 1, lastBfn);
         }
         return all;
+    }
+
+    /** How many pages from {@code bfn} on, which is mapped, lead to consecutive frames of {@code region}: a host that does not cut gives
+     * up a mapping as a whole only, and none spans regions. */
+    private long runTo(GuestRegion region, long bfn) {
+        long mfn = PageEntry.mfn(table.entryForWriter(bfn));
+        long pages = 0;
+        while (bfn + pages <= lastBfn && region.contains(mfn + pages)) {
+            long entry = table.entryForWriter(bfn + pages);
+            if (!PageEntry.isMapped(entry) || PageEntry.mfn(entry) != mfn + pages) {
+                break;
+            }
+            pages++;
+        }
+        return pages;
     }
 
     /** Removes all mappings. Goes on past refusals: one of them must not cut the rest short (XSA-386). */

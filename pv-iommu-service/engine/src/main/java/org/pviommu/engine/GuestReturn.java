@@ -95,12 +95,26 @@ final class GuestReturn {
         }
         owner.locked(() -> {
             GuestRegion source = owner.regionOf(grant.ownerFirstMfn(), grant.pages());
-            if (source == null) {
+            if (source == null || !isWhatWasGranted(grant, source)) {
                 throw framesAreMissing(grant);
             }
             guest.addRegion(GuestRegion.granted(
                     grant.granteeFirstMfn(), grant.pages(), source, grant.ownerFirstMfn(), grant.access()));
         });
+    }
+
+    /** The owner may have come back and gone, and another machine's memory may be in the same place. */
+    private boolean isWhatWasGranted(Grant grant, GuestRegion source) {
+        GuestRegion granted = before.regionOf(grant.granteeFirstMfn(), 1);
+        GuestRegion was = granted == null ? null : granted.source();
+        return was != null
+                && !source.memory().file().equals(FileIdentity.NONE)
+                && source.memory().file().equals(was.memory().file())
+                && fileOffset(source, grant) == fileOffset(was, grant);
+    }
+
+    private static long fileOffset(GuestRegion region, Grant grant) {
+        return region.memory().fileOffsetBytes() + ((grant.ownerFirstMfn() - region.firstMfn()) << 12);
     }
 
     /** Not BUSY, which would say that nothing has changed. */

@@ -22,6 +22,10 @@ final class RangeAttributes {
         return (attributes & -1L << SERIAL_SHIFT) | FAILED;
     }
 
+    static boolean isFailed(long attributes) {
+        return (attributes & FAILED) != 0;
+    }
+
     static int access(long attributes) {
         return (int) attributes & Access.READ_WRITE;
     }

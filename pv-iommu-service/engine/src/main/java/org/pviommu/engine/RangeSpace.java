@@ -202,7 +202,20 @@ final class RangeSpace implements TranslationSource {
             return inserted == Insertion.OVERLAP ? RequestStatus.INVAL : RequestStatus.NOMEM;
         }
         enter(first, last, target, attributes, frames);
+        if (RangeAttributes.isFailed(attributes)) {
+            markGone(first, last, target, attributes); // of before a restart: this host has never had any of it
+            return RequestStatus.OK;
+        }
         return program(first, last, target, attributes);
+    }
+
+    private void markGone(long first, long last, long target, long attributes) {
+        startPieces(first, last, target, attributes);
+        while (pieces.next()) {
+            if (pieces.pages() > 0) {
+                gone.add(pieces.bfn(), pieces.pages());
+            }
+        }
     }
 
     private void startPieces(long first, long last, long target, long attributes) {
@@ -359,7 +372,7 @@ final class RangeSpace implements TranslationSource {
         }
         long removed = host.unmap(piece.bfn(), pages);
         if (removed == pages) {
-            gather.add(piece.bfn(), pages);
+            gather(piece.bfn(), pages);
             return true;
         }
         boolean some = noteRemoved(piece.bfn(), removed);
@@ -370,10 +383,17 @@ final class RangeSpace implements TranslationSource {
 
     private boolean noteRemoved(long bfn, long removed) {
         if (removed > 0) {
-            gather.add(bfn, removed);
+            gather(bfn, removed);
             gone.add(bfn, removed);
         }
         return removed > 0;
+    }
+
+    /** Whatever becomes of the mapping it belonged to: what the host has removed waits for a flush (I1). */
+    private void gather(long bfn, long pages) {
+        gather.add(bfn, pages);
+        flushed = false;
+        guest.device().changed();
     }
 
     /** -EBUSY speaks about one page, any other refusal about all that was asked for: so each page is asked for at most once. */
@@ -476,6 +496,7 @@ final class RangeSpace implements TranslationSource {
             flushed = true;
             return true;
         }
+        flushed = false; // of this gather, whatever was said of the one before
         for (int attempt = 0; attempt < AddressSpace.FLUSH_ATTEMPTS && !flushed; attempt++) {
             flushed = host.flush(gather) == 0;
         }

@@ -213,4 +213,23 @@ class DomainRefusalTest {
             bench.device.endBatch();
         }
     }
+
+    /** I1: what a refused removal did remove waits for a flush like everything else, whoever flushes next. */
+    @Test
+    void shouldFlushWhatARefusedUnmapHasRemoved() {
+        try (DomainBench bench = new DomainBench()) {
+            bench.attach(1, 1);
+            bench.mapFrames(1, 0x40, 1, FIRST_MFN);
+            bench.unmap(1, 0x40_000, 0x40_fff); // a flush that went well says nothing about the next gather
+            bench.mapFrames(1, 0x10, 2, FIRST_MFN + 1);
+            bench.host.refuseToCut(0x11);
+            assertEquals(RequestStatus.IOERR, bench.unmap(1, 0x10_000, 0x11_fff));
+            bench.host.behave();
+            bench.attach(2, 2);
+            bench.device.detach(2, 2);
+            assertTrue(bench.device.endBatch());
+            assertEquals(RequestStatus.OK, bench.unmap(1, 0x10_000, 0x11_fff)); // the host fails if a page is stale
+            assertEquals(0, bench.guest.regions().getFirst().totalHolds());
+        }
+    }
 }

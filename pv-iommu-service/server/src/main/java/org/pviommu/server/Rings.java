@@ -28,8 +28,11 @@ final class Rings {
                 ring, engine, id -> policy(settings, id), id -> endpoints(settings, id), grants, recovery);
     }
 
-    /** Null refuses the guest: ids beyond what a signed int holds, and unnamed ones without a default endpoint. */
+    /** Null refuses the guest: ids beyond what a signed int holds, unnamed ones without a default endpoint, and virtual machines. */
     private static @Nullable GuestPolicy policy(ServiceSettings settings, int guestId) {
+        if (settings.devices().guests().contains(guestId)) {
+            return null; // whoever takes its number while it is waited for would end it
+        }
         boolean known = settings.guests().containsKey(guestId)
                 || (guestId >= 0 && guestId <= EndpointId.MAX_GUEST_WITH_DEFAULT);
         return known ? settings.guest(guestId).policy() : null;

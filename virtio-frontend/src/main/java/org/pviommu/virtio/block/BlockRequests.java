@@ -21,6 +21,9 @@ final class BlockRequests {
     /** Served in one go, so that answers are shown and messages heard in between, however large the requests are. */
     private static final long TURN_BYTES = 4 << 20;
 
+    /** What a turn is charged for making the disk's own cache safe. */
+    private static final long FLUSH_COST_BYTES = 1 << 20;
+
     private static final int BUFFER_BYTES = 64 * 1024;
 
     private final BlockImage image;
@@ -33,6 +36,9 @@ final class BlockRequests {
             MemorySegment.ofBuffer(ByteBuffer.allocateDirect(BlockWire.MAX_SEGMENTS * SEGMENT_BYTES));
     private final MemorySegment status = MemorySegment.ofBuffer(ByteBuffer.allocateDirect(1));
     private boolean writeThrough;
+    /** What this turn has moved, or what took as long. */
+    private long moved;
+
     /** How many bytes from the beginning of the writable part this request has written. */
     private long written;
 
@@ -51,7 +57,7 @@ final class BlockRequests {
 
     /** Serves what waits, up to the queue's size. */
     void serve(SplitQueue queue, Chain chain) {
-        long moved = 0;
+        moved = 0;
         for (int served = 0; served < queue.size() && moved < TURN_BYTES; served++) {
             if (queue.next(chain) != SplitQueue.Next.REQUEST) {
                 return;
@@ -89,12 +95,17 @@ final class BlockRequests {
         return switch (header.get(BlockWire.U32, 0)) {
             case BlockWire.IN -> readable == 0 ? in(chain, sector, writable) : IOERR;
             case BlockWire.OUT -> writable == 0 ? out(chain, sector, readable) : IOERR;
-            case BlockWire.FLUSH -> readable == 0 && writable == 0 && image.flush() ? OK : IOERR;
+            case BlockWire.FLUSH -> readable == 0 && writable == 0 && flush() ? OK : IOERR;
             case BlockWire.GET_ID -> readable == 0 ? id(chain, writable) : IOERR;
             case BlockWire.DISCARD -> writable == 0 ? ranges(chain, readable, false) : IOERR;
             case BlockWire.WRITE_ZEROES -> writable == 0 ? ranges(chain, readable, true) : IOERR;
             default -> UNSUPP;
         };
+    }
+
+    private boolean flush() {
+        moved += FLUSH_COST_BYTES;
+        return image.flush();
     }
 
     private int in(Chain chain, long sector, long length) {
@@ -127,7 +138,7 @@ final class BlockRequests {
             done += piece;
         }
         counters.bytesWritten.add(length);
-        return !writeThrough || image.flush() ? OK : IOERR;
+        return !writeThrough || flush() ? OK : IOERR;
     }
 
     private int id(Chain chain, long writable) {
@@ -157,7 +168,7 @@ final class BlockRequests {
                 return IOERR;
             }
         }
-        return !writeThrough || image.flush() ? OK : IOERR;
+        return !writeThrough || flush() ? OK : IOERR;
     }
 
     private int checkRange(long at, boolean zero) {
@@ -175,6 +186,7 @@ final class BlockRequests {
         long offset = segments.get(BlockWire.U64, at) * SECTOR_BYTES;
         long length = Integer.toUnsignedLong(segments.get(BlockWire.U32, at + 8)) * SECTOR_BYTES;
         if (zero) {
+            moved += length;
             boolean mayFree = (segments.get(BlockWire.U32, at + 12) & BlockWire.SEGMENT_UNMAP) != 0;
             return image.zero(offset, length, mayFree);
         }

@@ -36,6 +36,11 @@ final class TranslatedMemory implements BufferMemory, RingMemory {
     private long foundOffset;
     private long foundBytes;
 
+    /** The last place where a part of the ring was looked for in vain. */
+    private boolean ringFaultKnown;
+
+    private long ringFaultIova;
+    private long ringFaultGeneration;
     private boolean faultWaits;
     private long faultIova;
     private boolean faultWrite;
@@ -106,13 +111,13 @@ final class TranslatedMemory implements BufferMemory, RingMemory {
         }
         long iova = named.guestAddress() + (userAddress - named.userAddress());
         int access = write ? Access.READ_WRITE : Access.READ; // a used index is taken over from the ring
-        if (!locate(iova, access)) {
+        if (!locateRing(iova, access)) {
             return null;
         }
         MemorySegment region = found;
         long offset = foundOffset;
         for (long done = foundBytes; done < lengthBytes; done += foundBytes) {
-            if (!locate(iova + done, access) || !found.equals(region) || foundOffset != offset + done) {
+            if (!locateRing(iova + done, access) || !found.equals(region) || foundOffset != offset + done) {
                 return null;
             }
         }
@@ -121,6 +126,22 @@ final class TranslatedMemory implements BufferMemory, RingMemory {
                 && before.byteSize() == lengthBytes
                 && before.scope().isAlive();
         return same ? before : region.asSlice(offset, lengthBytes);
+    }
+
+    /** As {@link #locate}; a ring that is looked for again and again is told of once, until something has changed. */
+    private boolean locateRing(long iova, int access) {
+        if (locate(iova, access)) {
+            return true;
+        }
+        long generation = translation.generation();
+        if (ringFaultKnown && ringFaultIova == iova && ringFaultGeneration == generation) {
+            faultWaits = false;
+            counters.refusedAccesses.decrement();
+        }
+        ringFaultKnown = true;
+        ringFaultIova = iova;
+        ringFaultGeneration = generation;
+        return false;
     }
 
     @Override

@@ -18,7 +18,9 @@ public final class IommuDevice implements VhostDevice {
     private final RequestDecoder decoder;
     private final RequestQueue requests;
     private final FaultQueue faults = new FaultQueue();
-    private boolean bypass;
+    /** Set by the thread of the socket, and by whoever lets a machine in that goes on. */
+    private volatile boolean bypass;
+
     private volatile @Nullable Waker waker;
 
     /** A device over what implements it. */
@@ -129,9 +131,11 @@ public final class IommuDevice implements VhostDevice {
         }
     }
 
+    /** A machine that begins does so with bypass as configured (C08); without a front-end everything is blocked. */
     @Override
     public void connected(Waker wakes) {
         waker = wakes;
+        port.setBypass(bypass);
     }
 
     /** Bypass stays as it is (C07). */
@@ -141,9 +145,12 @@ public final class IommuDevice implements VhostDevice {
         port.reset();
     }
 
+    /** The next front-end is another machine's, which must not hear of this one's faults. */
     @Override
     public void disconnected() {
         waker = null;
+        faults.clear();
+        bypass = config.bypass();
         port.disconnected();
     }
 }

@@ -57,6 +57,6 @@ public interface IommuPort {
     /** All attachments and domains end (C11). */
     void reset();
 
-    /** The front-end is gone. */
+    /** The front-end is gone: all attachments and domains end, and the endpoints are blocked until {@link #setBypass} is called. */
     void disconnected();
 }

@@ -71,9 +71,17 @@ final class RequestQueue {
 
     private int serveBatch(SplitQueue queue) {
         int taken = 0;
-        while (taken < chains.length && queue.next(chains[taken]) == SplitQueue.Next.REQUEST) {
-            execute(taken);
-            taken++;
+        boolean whole = false;
+        try {
+            while (taken < chains.length && queue.next(chains[taken]) == SplitQueue.Next.REQUEST) {
+                execute(taken);
+                taken++;
+            }
+            whole = true;
+        } finally {
+            if (!whole) {
+                port.endBatch(); // memory has vanished, say: nobody else gets at the guest before the batch is over
+            }
         }
         if (taken == 0) {
             return 0;

@@ -122,8 +122,9 @@ public final class GuestMemoryShare {
     private boolean isLost(SharedPart part) {
         try {
             return engine.loseMemory(guest, part.firstMfn(), part.pages());
-        } catch (EngineException gone) {
-            return true; // the guest itself, or its memory with a new start
+        } catch (EngineException e) {
+            // NOT_FOUND: the guest itself is gone, or its memory with a new start. Anything else is tried again.
+            return e.kind() == EngineException.Kind.NOT_FOUND;
         }
     }
 
@@ -137,7 +138,7 @@ public final class GuestMemoryShare {
                 guest.registerMemory(part.firstMfn(), part.pages(), memory);
                 registered.add(part);
                 refused.remove(part);
-            } catch (EngineException e) {
+            } catch (EngineException | NativeException e) {
                 memory.close();
                 refused.put(part, String.valueOf(e.getMessage()));
             }

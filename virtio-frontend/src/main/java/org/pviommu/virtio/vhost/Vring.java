@@ -16,6 +16,9 @@ import org.pviommu.virtio.queue.SplitQueue;
  * kick have come, it is enabled, and the driver speaks virtio 1.
  */
 final class Vring implements AutoCloseable {
+    /** A ring that is mapped again changes no generation: it is looked for once in a while. */
+    private static final long RETRY_NS = 100_000_000;
+
     private final int index;
     private int size;
     private int base;
@@ -37,6 +40,7 @@ final class Vring implements AutoCloseable {
     private RingMemory rings = GuestSpace.EMPTY;
 
     private long generation;
+    private long triedNs;
 
     Vring(int index) {
         this.index = index;
@@ -143,11 +147,13 @@ final class Vring implements AutoCloseable {
             return null;
         }
         RingMemory now = device.rings(index, space);
-        if (unusable && (!mayComeBack || (now.equals(rings) && now.generation() == generation))) {
+        boolean again = unusable && now.equals(rings) && now.generation() == generation;
+        if (unusable && (!mayComeBack || (again && System.nanoTime() - triedNs < RETRY_NS))) {
             return null;
         }
         rings = now;
         generation = now.generation();
+        triedNs = System.nanoTime();
         try {
             RingAddresses sized = new RingAddresses(size, at.descriptors(), at.available(), at.used());
             SplitQueue opened =
@@ -159,7 +165,7 @@ final class Vring implements AutoCloseable {
             unusable = false;
             return null;
         } catch (IllegalArgumentException e) {
-            return fail(String.valueOf(e.getMessage()), now.moves());
+            return again ? null : fail(String.valueOf(e.getMessage()), now.moves());
         }
     }
 

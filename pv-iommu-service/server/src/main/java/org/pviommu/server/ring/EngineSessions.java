@@ -52,7 +52,7 @@ record EngineSessions(
         GuestPolicy policy = policies.apply(guestId);
         if (policy == null) {
             throw new RefusedException(
-                    Errno.EPERM, "guest_id=" + Integer.toUnsignedString(guestId) + " is not configured");
+                    Errno.EPERM, "guest_id=" + Integer.toUnsignedString(guestId) + " is not configured for the ring");
         }
         return policy;
     }

@@ -23,7 +23,7 @@ final class MachinePort implements IommuPort {
     private final VirtualMachine machine;
     private final List<Integer> endpoints;
     private final boolean dropsAMap;
-    private boolean bypass;
+    private volatile boolean bypass;
     private int maps;
     private volatile @Nullable EngineDomains domains;
 
@@ -33,6 +33,7 @@ final class MachinePort implements IommuPort {
         this.endpoints = List.copyOf(endpoints);
         this.bypass = bypass;
         dropsAMap = plant == Plant.MAP;
+        machine.governs(endpoints);
         machine.whenAdmitted(this::open);
     }
 
@@ -85,10 +86,12 @@ final class MachinePort implements IommuPort {
 
     @Override
     public void setBypass(boolean on) {
-        bypass = on;
-        EngineDomains there = domains;
-        if (there != null) {
-            there.setBypass(on);
+        synchronized (machine) { // which lets the guest in with what was said last
+            bypass = on;
+            EngineDomains there = domains;
+            if (there != null) {
+                there.setBypass(on);
+            }
         }
     }
 
@@ -108,8 +111,14 @@ final class MachinePort implements IommuPort {
     /** Attachments and domains were the driver's. When it is the service that goes, they stay for the next one. */
     @Override
     public void disconnected() {
-        if (!machine.isStopping()) {
+        endBatch(); // one that was broken off
+        if (machine.isStopping()) {
+            return;
+        }
+        try {
+            setBypass(false); // first: what the reset lets go of must not reach anything
             reset();
+        } finally {
             machine.memoryChanged(this, List.of());
         }
     }

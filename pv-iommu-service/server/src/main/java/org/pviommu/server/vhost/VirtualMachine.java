@@ -37,6 +37,9 @@ final class VirtualMachine {
     private volatile @Nullable Guest guest;
     private @Nullable GuestMemoryShare memory;
     private boolean cameBack;
+    /** What its virtio-iommu governs; empty without one. */
+    private Set<Integer> governed = Set.of();
+
     /** The service stops: what is told from now on says nothing about the machine, which goes on. */
     private volatile boolean stopping;
 
@@ -70,6 +73,11 @@ final class VirtualMachine {
         stopping = true;
     }
 
+    /** It has a virtio-iommu over these endpoints. Before {@link #start}. */
+    void governs(List<Integer> endpoints) {
+        governed = Set.copyOf(endpoints);
+    }
+
     /** Has {@code action} run when the guest is let in, in the order in which they came, before anybody else sees it. Before {@link #start}. */
     void whenAdmitted(Consumer<Guest> action) {
         whenAdmitted.add(action);
@@ -83,8 +91,10 @@ final class VirtualMachine {
     synchronized void start() {
         Guest before = recovery == null ? null : recovery.before(id);
         if (recovery != null && before != null) {
+            // With other devices it is another machine, whatever its memory.
             if (!before.ownMemory().isEmpty()
-                    && endpoints(before.endpoints()).equals(endpoints(settings.endpoints()))) {
+                    && endpoints(before.endpoints()).equals(endpoints(settings.endpoints()))
+                    && Set.copyOf(before.domainEndpoints()).equals(governed)) {
                 return;
             }
             recovery.forget(id);
@@ -96,11 +106,21 @@ final class VirtualMachine {
         return endpoints.stream().map(EndpointDescriptor::endpointId).collect(Collectors.toSet());
     }
 
+    /** With all of its devices, or not at all. */
     private void admit(Guest admitted, boolean back) {
+        boolean complete = false;
         cameBack = back;
         memory = new GuestMemoryShare(engine, admitted);
-        whenAdmitted.forEach(action -> action.accept(admitted));
-        guest = admitted;
+        try {
+            whenAdmitted.forEach(action -> action.accept(admitted));
+            guest = admitted;
+            complete = true;
+        } finally {
+            if (!complete) {
+                memory = null;
+                engine.removeGuest(admitted);
+            }
+        }
     }
 
     /** The memory of a guest that is there. */
@@ -141,21 +161,37 @@ final class VirtualMachine {
                 memories.values().forEach(GuestMemory::close);
                 return; // memory comes region by region: the next message may bring the rest
             }
-            try {
-                admit(before.comeBack(engine, id, memories), true);
+            Guest back = comeBack(before, memories);
+            if (back != null) {
+                admit(back, true);
                 return;
-            } catch (EngineException e) {
-                if (e.kind() == EngineException.Kind.BUSY) {
-                    memories.values().forEach(GuestMemory::close);
-                    return; // whose frames it maps is not back: the next memory table may find it there
-                }
-                if (e.kind() == EngineException.Kind.INVALID) {
-                    memories.values().forEach(GuestMemory::close);
-                }
             }
-            before.forget(id);
+            if (before.isWaiting(id)) {
+                return; // whose frames it maps is not back: the next memory table may find it there
+            }
         }
         admit(engine.addGuest(id, settings.policy(), settings.endpoints()), false);
+    }
+
+    /** The guest of before; null when it stays away, or is another one and forgotten. The memories are the engine's, or closed. */
+    private @Nullable Guest comeBack(Recovery before, Map<Long, GuestMemory> memories) {
+        boolean taken = false;
+        try {
+            Guest back = before.comeBack(engine, id, memories);
+            taken = true;
+            return back;
+        } catch (EngineException e) {
+            // HOST and LIMIT: it was the guest's for a moment, and is closed with it.
+            taken = e.kind() == EngineException.Kind.HOST || e.kind() == EngineException.Kind.LIMIT;
+            if (e.kind() != EngineException.Kind.BUSY) {
+                before.forget(id);
+            }
+            return null;
+        } finally {
+            if (!taken) {
+                memories.values().forEach(GuestMemory::close);
+            }
+        }
     }
 
     /** Whether all of this was the guest's before, and there was more. */
