@@ -19,6 +19,9 @@ public final class IommuDevice implements VhostDevice {
     private final RequestQueue requests;
     private final FaultQueue faults = new FaultQueue();
     private boolean bypass;
+    /** Whether a machine was here, and is gone. */
+    private boolean left;
+
     private volatile @Nullable Waker waker;
 
     /** A device over what implements it. */
@@ -129,8 +132,14 @@ public final class IommuDevice implements VhostDevice {
         }
     }
 
+    /** Who comes after another one has a machine that was just switched on, which is more than a device reset (C08). */
     @Override
     public void connected(Waker wakes) {
+        if (left) {
+            left = false;
+            bypass = config.bypass();
+            port.setBypass(bypass);
+        }
         waker = wakes;
     }
 
@@ -144,6 +153,7 @@ public final class IommuDevice implements VhostDevice {
     @Override
     public void disconnected() {
         waker = null;
+        left = true;
         port.disconnected();
     }
 }
