@@ -206,7 +206,7 @@ public final class BatchPlayer implements AutoCloseable {
     public void flushDomains(int guestId) {
         Guest caller = lockDeadOrAlive(guestId);
         try {
-            caller.flushDomains();
+            caller.device().flush();
         } finally {
             unlock();
         }
@@ -216,12 +216,12 @@ public final class BatchPlayer implements AutoCloseable {
     public void closeDevice(int guestId) {
         Guest caller = lockDeadOrAlive(guestId);
         try {
-            GuestDomains device = caller.domains();
+            GuestDomains device = caller.device().domains();
             if (device == null) {
                 throw new EngineException(
                         EngineException.Kind.NOT_FOUND, "guest=" + guestId + " has no virtio-iommu device");
             }
-            caller.closeDomains(device);
+            caller.device().close(device);
         } finally {
             unlock();
         }

@@ -148,7 +148,7 @@ final class ContextOperations {
         if (endpoint == null || target == null) {
             return IommuStatus.ENOENT;
         }
-        if (guest.isGoverned(endpoint.endpointId())) {
+        if (guest.device().governs(endpoint.endpointId())) {
             return IommuStatus.EBUSY; // its virtio-iommu device decides
         }
         if (guest.attachment(endpoint.endpointId()) == target) {

@@ -22,12 +22,12 @@ final class DomainDevice {
         guest.locked(() -> {
             guest.requireAlive();
             requireWholeGroups(ids);
-            GuestDomains there = guest.domains();
+            GuestDomains there = guest.device().domains();
             if (there != null && !there.isClosed()) {
                 opened.add(adopt(there, ids));
                 return;
             }
-            if (there != null && !guest.closeDomains(there)) {
+            if (there != null && !guest.device().close(there)) {
                 throw new EngineException(
                         EngineException.Kind.BUSY, "guest=" + guest.id() + ": the device before is not let go of yet");
             }
@@ -38,11 +38,12 @@ final class DomainDevice {
     }
 
     private GuestDomains adopt(GuestDomains there, List<Integer> ids) {
-        if (!guest.takeReturnedDomains() || !new HashSet<>(there.endpointIds()).equals(new HashSet<>(ids))) {
+        if (!guest.device().isReturned() || !new HashSet<>(there.endpointIds()).equals(new HashSet<>(ids))) {
             throw new EngineException(
                     EngineException.Kind.BUSY,
                     "guest=" + guest.id() + " has a virtio-iommu device with endpoints=" + there.endpointIds());
         }
+        guest.device().taken();
         return there;
     }
 
@@ -62,7 +63,7 @@ final class DomainDevice {
             }
         }
         GuestDomains domains = new GuestDomains(engine, guest, ids);
-        guest.setDomains(domains);
+        guest.device().opened(domains);
         domains.open(bypass);
         guest.readers().awaitReaders();
         guest.changed(new Change.DeviceOpened(ids, bypass, true));

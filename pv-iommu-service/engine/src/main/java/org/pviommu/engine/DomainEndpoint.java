@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
 final class DomainEndpoint {
     private final EndpointDescriptor descriptor;
     private final EndpointView view;
-    private @Nullable Domain domain;
+    /** Changed under the lock, listed by anybody. */
+    private volatile @Nullable Domain domain;
 
     /** Null when its DMA is blocked. */
     private @Nullable TranslationSource bound;

@@ -183,7 +183,7 @@ public final class DomainExecutor implements AutoCloseable {
     @Override
     public void close() {
         endBatch();
-        change(() -> guest.closeDomains(domains));
+        change(() -> guest.device().close(domains));
         closed = true;
     }
 }

@@ -29,7 +29,8 @@ public interface EndpointTranslation {
 
     /**
      * A number that is another one once anything that {@link #translate} has said may be wrong: what was looked up at one value may
-     * be used again, inside a new section, while the value is the same.
+     * be used again, inside a new section, while the value is the same. A refusal is nothing to remember: a new mapping does not change
+     * the value.
      */
     long generation();
 

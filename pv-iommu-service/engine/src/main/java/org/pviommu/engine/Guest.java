@@ -43,11 +43,7 @@ public final class Guest {
     private final Map<Integer, AddressSpace> attached = new ConcurrentHashMap<>();
 
     private final Map<Integer, EndpointView> views = new HashMap<>();
-    /** Of the guest's virtio-iommu device, if it has one. Written under the lock. */
-    private volatile @Nullable GuestDomains domains;
-
-    /** Whether the device was open when the service stopped, and nobody has it yet. */
-    private boolean domainsReturned;
+    private final GuestDevice device = new GuestDevice(this);
 
     /** Regions that came, and losses. */
     private long regionSerial;
@@ -207,10 +203,7 @@ public final class Guest {
             requireRoom(firstMfn, pages, List.of());
             requireRoomInLog();
             addRegion(new GuestRegion(firstMfn, pages, guestMemory));
-            GuestDomains device = domains;
-            if (device != null) {
-                device.memoryAdded();
-            }
+            device.memoryAdded();
             changed(new Change.MemoryRegistered(firstMfn, pages, guestMemory.file(), guestMemory.fileOffsetBytes()));
         });
     }
@@ -338,15 +331,14 @@ public final class Guest {
             }
             if (region.totalHolds() > 0) {
                 flushAllBut(null);
-                flushDomains();
+                device.flush();
             }
             if (region.totalHolds() > 0) {
                 throw new EngineException(
                         EngineException.Kind.BUSY,
                         "region firstMfn=" + firstMfn + " is still mapped, holds=" + region.totalHolds());
             }
-            GuestDomains device = domains;
-            if (device == null || !device.hasIdentity()) {
+            if (!device.hasIdentity()) {
                 closeRegion(region);
                 changed(new Change.MemoryUnregistered(firstMfn, pages));
             } else if (!new MemoryLoss(this).lose(region)) { // who bypasses reaches it, and is not asked
@@ -401,10 +393,7 @@ public final class Guest {
                 space.table().freeRetired();
             }
         }
-        GuestDomains device = domains;
-        if (device != null) {
-            device.freeRetired();
-        }
+        device.freeRetired();
     }
 
     /** Flushes and releases what is owed in any address space but {@code excepted}. Under the lock. */
@@ -493,7 +482,7 @@ public final class Guest {
             beginCall();
             endpoints.forEach(endpoint -> detach(endpoint.endpointId()));
             done[0] &= attached.isEmpty();
-            done[0] &= tearDownDomains();
+            done[0] &= device.tearDown();
             for (AddressSpace space : addressSpaces()) {
                 done[0] &= space.tearDown();
             }
@@ -522,12 +511,7 @@ public final class Guest {
                 space.releaseAll();
             }
         }
-        GuestDomains device = domains;
-        if (device != null) {
-            device.requireWholeFlush();
-            device.flush();
-            device.release();
-        }
+        device.forgetOwed();
         new MemoryLoss(this).finish();
         endCallUnrecorded();
     }
@@ -571,113 +555,27 @@ public final class Guest {
 
     /** The domains of its virtio-iommu device, by number; none without one. Any thread. */
     public List<DomainInfo> domainList() {
-        GuestDomains device = domains;
-        return device == null ? List.of() : device.list();
+        return device.list();
     }
 
     /** The endpoints that its virtio-iommu device governs; none without one. */
     public List<Integer> domainEndpoints() {
-        GuestDomains device = domains;
-        return device == null ? List.of() : device.endpointIds();
+        return device.endpointIds();
     }
 
     /** Whether endpoints in no domain reach the guest's memory. */
     public boolean domainBypass() {
-        GuestDomains device = domains;
-        return device != null && device.bypass();
+        return device.bypass();
     }
 
     /** Mappings of a domain from {@code fromIova} on, at most {@code limit}; each is right when it is looked at. Any thread. */
     public List<RangeMapping> domainMappings(int domain, long fromIova, int limit) {
-        GuestDomains device = domains;
-        RangeSpace space = device == null ? null : device.space(domain);
-        return space == null ? List.of() : space.list(fromIova, limit);
+        return device.mappings(domain, fromIova, limit);
     }
 
-    @Nullable
-    GuestDomains domains() {
-        return domains;
-    }
-
-    void setDomains(@Nullable GuestDomains device) {
-        domains = device;
-    }
-
-    /** Whether a virtio-iommu device decides where the DMA of this endpoint leads. */
-    boolean isGoverned(int endpointId) {
-        GuestDomains device = domains;
-        return device != null && device.governs(endpointId);
-    }
-
-    /** The device that was open before a restart waits for whoever opens it. */
-    void returnDomains(GuestDomains device) {
-        domains = device;
-        domainsReturned = true;
-    }
-
-    boolean takeReturnedDomains() {
-        boolean there = domainsReturned;
-        domainsReturned = false;
-        return there;
-    }
-
-    /** Ends the device; false when the host IOMMU did not let go of everything, and it can be tried again. Under the lock. */
-    boolean closeDomains(GuestDomains device) {
-        beginCall();
-        boolean done = endDomains(device);
-        changed(new Change.DeviceClosed(done));
-        return done;
-    }
-
-    private boolean tearDownDomains() {
-        GuestDomains device = domains;
-        if (device == null) {
-            return true;
-        }
-        device.requireWholeFlush();
-        return endDomains(device);
-    }
-
-    private boolean endDomains(GuestDomains device) {
-        device.beginClosing();
-        device.flush();
-        device.release();
-        boolean done = device.finishClosing();
-        if (done) {
-            domains = null;
-        }
-        return done;
-    }
-
-    /** Flushes what domains owe, recorded on its own; nothing when they owe nothing. Not in a call. */
-    void flushDomains() {
-        GuestDomains device = domains;
-        if (device == null || !device.needsFlush() || !log.reserve(1, true)) {
-            return;
-        }
-        beginCall();
-        DomainRecord record = new DomainRecord(this);
-        record.start(true, true);
-        record.flush(device.flush() ? SliceRecord.Flush.DONE : SliceRecord.Flush.FAILED);
-        commit(record);
-        device.release();
-    }
-
-    /** Before a domain's removal: flushes early when the bound on held frames is reached. Nothing leaves the guest meanwhile. */
-    void domainsFlushEarly() {
-        GuestDomains device = domains;
-        if (device != null && holdableFrames() <= 0) {
-            counters.earlyFlushes.add(1);
-            device.flushEarly();
-        }
-    }
-
-    /** Something was removed from a domain. */
-    void domainsChanged() {
-        GuestDomains device = domains;
-        if (device != null) {
-            device.changed();
-        }
+    /** Its virtio-iommu device, if it has one. */
+    GuestDevice device() {
+        return device;
     }
 
     /** What domains may lead to. Any thread. */

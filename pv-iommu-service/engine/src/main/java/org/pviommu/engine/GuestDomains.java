@@ -519,13 +519,21 @@ final class GuestDomains {
         closed = before.closed;
         Set<Integer> refused = new HashSet<>();
         for (DomainEndpoint each : endpoints) {
-            if (!bindGroup(each)) {
+            if (!bindGroup(each) || lacksIdentity(each)) {
                 refused.add(each.id());
             }
         }
+        changed =
+                false; // everything is new, nobody could reach it before: the first batch has nothing of ours to flush
         if (!refused.isEmpty()) {
             throw new EngineException(EngineException.Kind.HOST, "endpoints=" + refused + " not attached");
         }
+    }
+
+    private boolean lacksIdentity(DomainEndpoint endpoint) {
+        Domain domain = endpoint.domain();
+        boolean bypasses = domain == null ? bypass : domain.isBypass();
+        return bypasses && identity() == null;
     }
 
     private void restoreMappings(RangeSpace from, RangeSpace to) {

@@ -151,12 +151,12 @@ final class GuestReturn {
 
     private void restoreDomains() {
         guest.setRegionSerial(before.regionSerial());
-        GuestDomains old = before.domains();
+        GuestDomains old = before.device().domains();
         if (old == null || old.isClosed()) {
             return;
         }
         GuestDomains domains = new GuestDomains(engine, guest, old.endpointIds());
-        guest.returnDomains(domains);
+        guest.device().returned(domains);
         try {
             domains.restore(old);
         } catch (HostIommuException e) {

@@ -38,7 +38,7 @@ final class MemoryLoss {
         for (AddressSpace space : guest.addressSpaces()) {
             all &= space.removeMappingsTo(region);
         }
-        GuestDomains domains = guest.domains();
+        GuestDomains domains = guest.device().domains();
         boolean ofDomains = domains == null || domains.unmapFrom(region);
         return all && ofDomains;
     }
@@ -55,7 +55,7 @@ final class MemoryLoss {
                 }
             }
         }
-        GuestDomains domains = guest.domains();
+        GuestDomains domains = guest.device().domains();
         if (domains != null) {
             domains.changed();
             all &= domains.flush();
@@ -66,7 +66,7 @@ final class MemoryLoss {
     }
 
     private void settle(GuestRegion region) {
-        GuestDomains domains = guest.domains();
+        GuestDomains domains = guest.device().domains();
         if (domains != null) {
             domains.forget(region);
         }

@@ -294,7 +294,7 @@ final class RangeSpace implements TranslationSource {
                 return all;
             }
             long end = RangeIndex.last(entry);
-            guest.domainsFlushEarly();
+            guest.device().flushEarly();
             all &= remove(entry);
             if (Long.compareUnsigned(end, last) >= 0) {
                 return all;
@@ -414,7 +414,7 @@ final class RangeSpace implements TranslationSource {
         owedFrames += frames;
         flushed = false;
         removals.add(1);
-        guest.domainsChanged();
+        guest.device().changed();
     }
 
     // ---- memory that goes
@@ -434,7 +434,7 @@ final class RangeSpace implements TranslationSource {
         }
         removals.add(1);
         flushed = false;
-        guest.domainsChanged();
+        guest.device().changed();
         return all;
     }
 

@@ -50,11 +50,11 @@ class DomainRequestTest {
     }
 
     private static long first(String range) {
-        return Long.parseUnsignedLong(range.split("-")[0], 16);
+        return Long.parseUnsignedLong(range.substring(0, range.indexOf('-')), 16);
     }
 
     private static long last(String range) {
-        return Long.parseUnsignedLong(range.split("-")[1], 16);
+        return Long.parseUnsignedLong(range.substring(range.indexOf('-') + 1), 16);
     }
 
     @Test
@@ -333,7 +333,7 @@ class DomainRequestTest {
     void shouldFlushEarlyAtTheBoundOnHeldFrames() {
         try (DomainBench bench = new DomainBench(false, DomainBench.policy(1 << 20, 4096, 8, 16))) {
             bench.attach(1, 1);
-            for (int i = 0; i < 16; i++) {
+            for (long i = 0; i < 16; i++) {
                 bench.mapFrames(1, 0x10 + 2 * i, 2, FIRST_MFN + 2 * i);
             }
             bench.host.observe(call -> assertTrue(bench.guest.heldFrames() <= 8 + 1));

@@ -11,6 +11,7 @@ import org.pviommu.engine.EngineException;
 import org.pviommu.engine.FrameRange;
 import org.pviommu.engine.Guest;
 import org.pviommu.engine.GuestPolicy;
+import org.pviommu.engine.GuestRegion;
 import org.pviommu.engine.ReservedRegion;
 import org.pviommu.engine.support.GuestDriver;
 import org.pviommu.engine.support.HostCall;
@@ -123,6 +124,16 @@ final class RandomDevice implements AutoCloseable {
             throw new IllegalStateException("no device");
         }
         return there;
+    }
+
+    /** The host behaves, and lets go of what it has kept of domains and of memory that are gone. */
+    void settle() {
+        host.behave();
+        requireDevice().unmap(99, 0, 0);
+        requireDevice().endBatch();
+        guest.regions().stream()
+                .filter(GuestRegion::isRevoked)
+                .forEach(lost -> guest.loseMemory(lost.firstMfn(), lost.pages()));
     }
 
     private void refuse() {

@@ -83,6 +83,7 @@ class ReplayDevicesTest {
         long seed = Seed.of("ReplayDevicesTest.restart", 0);
         try (RandomDevice random = new RandomDevice(seed, 5)) {
             random.steps(100);
+            random.settle();
             random.journal.started(random.host.capabilities());
             try (Replayer replayer = Replayer.onEngine(random.journal.source())) {
                 ReplayReport report = replayer.run(Long.MAX_VALUE);

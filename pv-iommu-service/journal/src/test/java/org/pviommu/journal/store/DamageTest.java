@@ -18,6 +18,8 @@ import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -95,6 +97,7 @@ class DamageTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT) // long, and each in a directory of its own
     void E05_everyBitOfASealedSegmentCounts() throws Exception {
         makeSealed();
         Path segment = place.lastSegment();
@@ -113,6 +116,7 @@ class DamageTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT) // long, and each in a directory of its own
     void E05_everyBitOfAnUnsealedSegmentCountsOrChangesNothing() throws Exception {
         Place crashed = makeCrashedAndCut(true);
         Path segment = crashed.lastSegment();
@@ -134,6 +138,7 @@ class DamageTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT) // long, and each in a directory of its own
     void E05_aReaderNeverReturnsWhatWasNotWritten() throws Exception {
         Place crashed = makeCrashedAndCut(false);
         Path segment = crashed.lastSegment();

@@ -14,9 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param pages asked for by a range, hex, because a guest may ask for anything; otherwise null
  * @param pagesDone of a range; otherwise null
  * @param endpoint the device that is attached, like 0000:01:00.0; otherwise null
- * @param context the address space that is made, removed or attached to; of a request to a virtio-iommu device its
- *     domain; otherwise null
- * @param status of each, 0 or negative; of a request to a virtio-iommu device its positive number
+ * @param context the address space that is made, removed or attached to; otherwise null
+ * @param status of each, 0 or negative
  * @param statusName its name
  */
 @Serdeable

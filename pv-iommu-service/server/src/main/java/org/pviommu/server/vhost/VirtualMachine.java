@@ -13,6 +13,7 @@ import org.pviommu.engine.Engine;
 import org.pviommu.engine.EngineException;
 import org.pviommu.engine.Guest;
 import org.pviommu.engine.GuestMemory;
+import org.pviommu.engine.OwnMemory;
 import org.pviommu.journal.Recovery;
 import org.pviommu.server.config.GuestSettings;
 import org.pviommu.virtio.memory.GuestMemoryShare;
@@ -136,6 +137,10 @@ final class VirtualMachine {
         Recovery before = recovery;
         if (before != null && before.isWaiting(id)) {
             Map<Long, GuestMemory> memories = GuestMemoryShare.map(regions);
+            if (isPartOf(before.before(id), memories)) {
+                memories.values().forEach(GuestMemory::close);
+                return; // memory comes region by region: the next message may bring the rest
+            }
             try {
                 admit(before.comeBack(engine, id, memories), true);
                 return;
@@ -151,6 +156,22 @@ final class VirtualMachine {
             before.forget(id);
         }
         admit(engine.addGuest(id, settings.policy(), settings.endpoints()), false);
+    }
+
+    /** Whether all of this was the guest's before, and there was more. */
+    private static boolean isPartOf(@Nullable Guest before, Map<Long, GuestMemory> memories) {
+        if (before == null) {
+            return false;
+        }
+        Set<OwnMemory> had = Set.copyOf(before.ownMemory());
+        Set<OwnMemory> has = memories.entrySet().stream()
+                .map(each -> new OwnMemory(
+                        each.getKey(),
+                        each.getValue().segment().byteSize() >>> 12,
+                        each.getValue().file(),
+                        each.getValue().fileOffsetBytes()))
+                .collect(Collectors.toSet());
+        return has.size() < had.size() && had.containsAll(has);
     }
 
     /** Where an endpoint's DMA leads; nowhere while the guest is waited for. */

@@ -107,7 +107,8 @@ public final class DomainRun {
     private void step() {
         int what = random.nextInt(200);
         if (what == 0) {
-            device.setBypass(model.bypass = random.nextBoolean());
+            model.bypass = random.nextBoolean();
+            device.setBypass(model.bypass);
         } else if (what == 1) {
             device.reset();
             model.reset();
