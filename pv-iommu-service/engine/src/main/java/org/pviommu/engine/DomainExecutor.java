@@ -42,11 +42,12 @@ public final class DomainExecutor implements AutoCloseable {
      * Attaches an endpoint, away from where it was; a domain that is not there is made, one that has lost its last endpoint goes.
      *
      * @return NOENT for an endpoint that is not the device's, INVAL for a domain of the other kind, UNSUPP when the endpoint reserves what
-     *     is mapped, would get into firmware's memory, or the host IOMMU refuses, NOMEM at the bound on address spaces or tables
+     *     is mapped, would get into firmware's memory, or the host IOMMU refuses, NOMEM at the bound on address spaces or tables; an endpoint
+     *     that is in another domain and cannot leave it is always UNSUPP
      */
     public int attach(int domain, int endpoint, boolean bypass) {
         begin();
-        int status = roomForMaps ? domains.attach(domain, endpoint, bypass) : RequestStatus.IOERR;
+        int status = roomForMaps ? domains.attach(domain, endpoint, bypass) : domains.notTried(domain, endpoint);
         return note(record.attachment(Kind.ATTACH, domain, endpoint, bypass, status));
     }
 

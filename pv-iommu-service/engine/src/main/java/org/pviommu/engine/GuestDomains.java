@@ -112,22 +112,43 @@ final class GuestDomains {
             return RequestStatus.UNSUPP; // C38
         }
         if (domain == null) {
-            if (wantsBypass && identity() == null) {
-                return RequestStatus.DEVERR;
+            int status = make(domainId, wantsBypass);
+            domain = domains.find(domainId);
+            if (domain == null) {
+                return cannotMove(endpoint, status);
             }
-            if (!hasRoomForDomain()) {
-                return RequestStatus.NOMEM; // C59
-            }
-            try {
-                domain = new Domain(domainId, wantsBypass ? null : engine.newRangeSpace(guest, domainId));
-            } catch (EngineException e) {
-                return e.kind() == EngineException.Kind.LIMIT ? RequestStatus.NOMEM : RequestStatus.DEVERR;
-            } catch (HostIommuException e) {
-                return isNoMemory(e.errno()) ? RequestStatus.NOMEM : RequestStatus.DEVERR;
-            }
-            domains.add(domain);
         }
         return move(endpoint, domain);
+    }
+
+    /** Makes a domain, without endpoints, or says why not. */
+    private int make(int domainId, boolean bypasses) {
+        if (bypasses && identity() == null) {
+            return RequestStatus.DEVERR;
+        }
+        if (!hasRoomForDomain()) {
+            return RequestStatus.NOMEM; // C59
+        }
+        try {
+            domains.add(new Domain(domainId, bypasses ? null : engine.newRangeSpace(guest, domainId)));
+            return RequestStatus.OK;
+        } catch (EngineException e) {
+            return e.kind() == EngineException.Kind.LIMIT ? RequestStatus.NOMEM : RequestStatus.DEVERR;
+        } catch (HostIommuException e) {
+            return isNoMemory(e.errno()) ? RequestStatus.NOMEM : RequestStatus.DEVERR;
+        }
+    }
+
+    /** virtio 1.2: whatever keeps an endpoint from moving out of its domain, "UNSUPP" is the answer (C37, a MUST). */
+    private static int cannotMove(DomainEndpoint endpoint, int status) {
+        return endpoint.domain() == null ? status : RequestStatus.UNSUPP;
+    }
+
+    /** The answer to an ATTACH that cannot even be tried. */
+    int notTried(int domainId, int endpointId) {
+        DomainEndpoint endpoint = find(endpointId);
+        Domain domain = endpoint == null ? null : endpoint.domain();
+        return domain == null || domain.id() == domainId ? RequestStatus.IOERR : RequestStatus.UNSUPP; // C37
     }
 
     private static boolean isNoMemory(int errno) {

@@ -141,6 +141,11 @@ class DomainRefusalTest {
             assertEquals(1, bench.guest.domainList().size());
             bench.attach(2, 2);
             bench.mapFrames(2, 0x10, 1, SECOND_MFN);
+            for (int errno : new int[] {-5, -12}) {
+                bench.host.answerOnce(Kind.CREATE, errno);
+                assertEquals(RequestStatus.UNSUPP, bench.attach(3, 2));
+                assertEquals("200000+1000", bench.read(2, 0x10_000));
+            }
             for (Kind kind : List.of(Kind.ATTACH, Kind.DETACH)) {
                 bench.host.answerOnce(kind, -5);
                 assertEquals(RequestStatus.UNSUPP, bench.attach(1, 2), kind.toString());

@@ -68,7 +68,7 @@ class DomainRequestTest {
     }
 
     @Test
-    void C33_twoEndpointsShareMappings() {
+    void C33_C39_twoEndpointsShareMappings() {
         try (DomainBench bench = new DomainBench()) {
             bench.attach(1, 1);
             bench.attach(1, 2);
@@ -94,6 +94,16 @@ class DomainRequestTest {
 
             assertEquals("100000+1000", bench.read(1, 0x10_000)); // stayed where it was
             assertEquals("100000+f0000", bench.read(2, 0x100_000));
+        }
+    }
+
+    @Test
+    void C50_C61_aMissingDomainIsRefused() {
+        try (DomainBench bench = new DomainBench()) {
+            bench.attach(1, 1);
+            assertEquals(RequestStatus.NOENT, bench.unmap(2, 0, -1));
+            assertEquals(RequestStatus.NOENT, bench.mapFrames(2, 0x10, 1, FIRST_MFN));
+            assertEquals(List.of(), bench.mappings(1));
         }
     }
 
@@ -304,6 +314,7 @@ class DomainRequestTest {
             assertEquals(RequestStatus.NOMEM, bench.mapFrames(1, 0x20, 1, FIRST_MFN));
             assertEquals(RequestStatus.OK, bench.attach(2, 2));
             assertEquals(RequestStatus.NOMEM, bench.attach(3, 3)); // with address space 0 that would be four
+            assertEquals(RequestStatus.UNSUPP, bench.attach(3, 1)); // C37: an endpoint that cannot move
             assertEquals(2, bench.guest.domainList().size());
 
             long iova = 0x100_0000;
@@ -397,6 +408,8 @@ class DomainRequestTest {
             bench.mapFrames(1, 0x10, 1, FIRST_MFN);
             bench.log.refuse(true, true);
             assertEquals(RequestStatus.IOERR, bench.device.attach(2, 2, false));
+            assertEquals(RequestStatus.IOERR, bench.device.attach(1, 1, false));
+            assertEquals(RequestStatus.UNSUPP, bench.device.attach(2, 1, false)); // C37
             assertEquals(RequestStatus.IOERR, bench.device.map(1, 0x1000, 0x1fff, 0, 1, false));
             assertEquals(RequestStatus.IOERR, bench.device.unmap(1, 0, -1));
             assertEquals(RequestStatus.IOERR, bench.device.detach(1, 1));

@@ -83,6 +83,13 @@ public final class EngineDomains implements IommuPort {
         return null;
     }
 
+    /** Why an access of an endpoint was refused, as the driver is told: it is in no domain, or nothing there permits it (C85). Any thread. */
+    public static int faultReason(Guest guest, int endpoint) {
+        boolean attached = guest.domainList().stream()
+                .anyMatch(domain -> domain.endpoints().contains(endpoint));
+        return attached ? Wire.FAULT_MAPPING : Wire.FAULT_DOMAIN;
+    }
+
     /**
      * Whole frames as bytes. What overlaps is one, told as RESERVED unless all of it is for interrupts; of several for
      * interrupts only the first is told as such (C76, C77). What firmware has mapped is RESERVED: there is no other way to tell.

@@ -166,6 +166,41 @@ class EngineDomainsTest {
         assertNull(domains.probe(0x99));
     }
 
+    /** Whatever the endpoint is in, what it reserves leads it nowhere, memory or not. */
+    @Test
+    void C78_reservedRegionsLeadNowhere() {
+        domains.memoryChanged(List.of(told(0, 32 << 12, 0), told(0xfee0_0000L, 4096, 32 << 12)));
+        domains.setBypass(true);
+        assertReservedLeadsNowhere();
+        assertEquals(RequestStatus.OK, domains.attach(1, ENDPOINT, true));
+        assertTrue(domains.endBatch());
+        assertReservedLeadsNowhere();
+        assertEquals(RequestStatus.OK, domains.attach(2, ENDPOINT, false));
+        for (long iova : new long[] {0x10_000, 0x11_000, 0x12_000, 0xfee0_0000L, 0xfeef_f000L}) {
+            assertEquals(RequestStatus.INVAL, domains.map(2, iova, iova + 4095, 0, Access.READ_WRITE, false));
+        }
+        assertTrue(domains.endBatch());
+        assertReservedLeadsNowhere();
+    }
+
+    private void assertReservedLeadsNowhere() {
+        for (long iova : new long[] {0x10_000, 0x11_000, 0x12_fff, 0xfee0_0000L, 0xfee0_0fffL}) {
+            assertEquals("-", reach(iova), Long.toHexString(iova));
+        }
+    }
+
+    @Test
+    void C85_reasonOfAFault() {
+        assertEquals(Wire.FAULT_DOMAIN, EngineDomains.faultReason(guest, ENDPOINT));
+        domains.memoryChanged(List.of(told(0, 32 << 12, 0)));
+        attachAndMap();
+        assertEquals(Wire.FAULT_MAPPING, EngineDomains.faultReason(guest, ENDPOINT));
+        assertEquals(Wire.FAULT_DOMAIN, EngineDomains.faultReason(guest, 0x99));
+        assertEquals(RequestStatus.OK, domains.detach(1, ENDPOINT));
+        assertTrue(domains.endBatch());
+        assertEquals(Wire.FAULT_DOMAIN, EngineDomains.faultReason(guest, ENDPOINT));
+    }
+
     @Test
     void shouldHaveTheNumbersOfTheWire() {
         assertEquals(Wire.OK, RequestStatus.OK);

@@ -26,6 +26,7 @@ import org.pviommu.virtio.queue.GuestSpace;
 import org.pviommu.virtio.queue.MemoryRegion;
 import org.pviommu.virtio.queue.QueueSettings;
 import org.pviommu.virtio.queue.SplitQueue;
+import org.pviommu.virtio.vhost.VhostDevice;
 
 class IommuDeviceTest {
     private static final int SIZE = 256;
@@ -137,6 +138,22 @@ class IommuDeviceTest {
     }
 
     @Test
+    void C02_C03_bypassIsOfferedInOneWayAtMost() {
+        for (int choice = 0; choice < 32; choice++) {
+            Profile profile = (choice & 1) == 0 ? Profile.VIRTIO_1_2 : Profile.DRAFT_0_11;
+            boolean bypass = (choice & 2) != 0;
+            boolean bypassConfig = (choice & 4) != 0;
+            boolean mmio = (choice & 8) != 0;
+            int probeBytes = (choice & 16) != 0 ? PROBE_BYTES : 0;
+            long features =
+                    new IommuConfig(profile, -4096L, 0, -1L, 0, -1, probeBytes, bypass, bypassConfig, mmio).features();
+            boolean draft = profile == Profile.DRAFT_0_11;
+            assertEquals(draft && bypass, (features & Wire.F_BYPASS) != 0, "choice=" + choice);
+            assertEquals(!draft && bypassConfig, (features & Wire.F_BYPASS_CONFIG) != 0, "choice=" + choice);
+        }
+    }
+
+    @Test
     void C04_C05_maskNeedsABitAndTheLowestCounts() {
         assertThrows(
                 IllegalArgumentException.class,
@@ -150,6 +167,8 @@ class IommuDeviceTest {
         String expected = "00f0ffffffffffff" + "0010000000000000" + "ffffffff7f000000" + "01000000" + "64000000"
                 + "00020000" + "01000000";
         assertEquals(expected, HexFormat.of().formatHex(device.config()));
+        use(new IommuConfig(Profile.VIRTIO_1_2, -4096L, 0, -1L, 0, -1, 0, false, true, true), 0);
+        assertEquals(0, device.config()[36], "the other initial value");
     }
 
     @Test
@@ -192,6 +211,49 @@ class IommuDeviceTest {
         assertEquals(1, device.config()[36], "a system reset does not");
     }
 
+    /** Another monitor is another machine, or the same one switched on again. */
+    @Test
+    void C08_theNextFrontEndFindsBypassAsInTheBeginning() {
+        device.connected(waker());
+        device.writeConfig(36, new byte[] {0});
+        device.disconnected();
+        assertEquals(List.of("bypass false", "disconnected"), port.calls);
+        device.connected(waker());
+        assertEquals(1, device.config()[36]);
+        assertEquals("bypass true", port.calls.getLast());
+    }
+
+    private static VhostDevice.Waker waker() {
+        return new VhostDevice.Waker() {
+            @Override
+            public void wake() {
+                // the test serves by itself
+            }
+
+            @Override
+            public void configChanged() {
+                // nobody is there to be told
+            }
+        };
+    }
+
+    @Test
+    void C12_everySubsetOfTheFeaturesIsAccepted() {
+        for (long features = 0; features <= LIMITED.features(); features++) {
+            use(LIMITED, features);
+            assertEquals(Wire.OK, status(request(Wire.ATTACH, 1, 7, 0, 0)), "features=" + features);
+        }
+    }
+
+    @Test
+    void C22_bypassHoldsForADriverThatDoesNotKnowIt() {
+        port.calls.clear();
+        device = new IommuDevice(LIMITED, port);
+        device.acknowledged(LIMITED.features() & ~Wire.F_BYPASS_CONFIG);
+        assertEquals(List.of("bypass true"), port.calls);
+        assertEquals(1, device.config()[36]);
+    }
+
     @Test
     void shouldNotOfferWhatTheOperatorKeepsToHimself() {
         IommuConfig fixed = new IommuConfig(Profile.VIRTIO_1_2, -4096L, 0, -1L, 0, -1, PROBE_BYTES, true, false, false);
@@ -215,7 +277,7 @@ class IommuDeviceTest {
     }
 
     @Test
-    void C14_successOfEveryVerb() {
+    void C14_C19_C87_successOfEveryVerb() {
         assertEquals(Wire.OK, status(request(Wire.ATTACH, 1, 7, 0, 0)));
         assertEquals(Wire.OK, status(map(1, 0x1000, 0x2fff, 0x5000, 3)));
         assertEquals(Wire.OK, status(request(Wire.UNMAP, 1, 0x1000L, 0x2fffL, 0)));
@@ -235,7 +297,7 @@ class IommuDeviceTest {
 
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8})
-    void C15_failuresOfThePortAreTold(int status) {
+    void C15_C19_C87_failuresOfThePortAreTold(int status) {
         port.answer = status;
         assertEquals(status, status(request(Wire.ATTACH, 1, 7, 0, 0)));
         assertEquals(status, status(map(1, 0x1000, 0x2fff, 0x5000, 3)));
@@ -252,7 +314,16 @@ class IommuDeviceTest {
 
     @Test
     void C18_reservedOfTheHeadIsIgnored() {
-        assertEquals(Wire.OK, status(request(Wire.ATTACH | 0xffffff00, 1, 7, 0, 0)));
+        int reserved = 0xffffff00;
+        assertEquals(Wire.OK, status(request(Wire.ATTACH | reserved, 1, 7, 0, 0)));
+        byte[] map = map(1, 0x1000, 0x1fff, 0, 3);
+        Arrays.fill(map, 1, 4, (byte) 0xff);
+        assertEquals(Wire.OK, status(map));
+        assertEquals(Wire.OK, status(Arrays.copyOf(request(Wire.UNMAP | reserved, 1, 0x1000L, 0x1fffL, 0), 28)));
+        assertEquals(Wire.OK, status(Arrays.copyOf(request(Wire.DETACH | reserved, 1, 7, 0, 0), 20)));
+        offer(Arrays.copyOf(request(Wire.PROBE | reserved, 7), 72), PROBE_BYTES + 4);
+        assertEquals(PROBE_BYTES + 4, serve());
+        assertEquals(Wire.OK, written(PROBE_BYTES));
     }
 
     @ParameterizedTest
@@ -428,8 +499,9 @@ class IommuDeviceTest {
     void C68_probeOfAnUnknownEndpoint() {
         offer(request(Wire.PROBE, RecordingPort.UNKNOWN_ENDPOINT), PROBE_BYTES + 4);
         assertEquals(PROBE_BYTES + 4, serve());
-        assertEquals(Wire.NOENT, written(PROBE_BYTES));
-        assertEquals(0, written(0));
+        byte[] expected = new byte[PROBE_BYTES + 4];
+        expected[PROBE_BYTES] = Wire.NOENT;
+        assertArrayEquals(expected, memory.asSlice(DATA + 4096, PROBE_BYTES + 4).toArray(ValueLayout.JAVA_BYTE));
     }
 
     @ParameterizedTest

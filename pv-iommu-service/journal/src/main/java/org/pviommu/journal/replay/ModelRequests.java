@@ -1,5 +1,6 @@
 package org.pviommu.journal.replay;
 
+import org.pviommu.engine.DomainRecord;
 import org.pviommu.engine.EndpointDescriptor;
 import org.pviommu.engine.RequestStatus;
 import org.pviommu.engine.SliceRecord;
@@ -54,7 +55,7 @@ final class ModelRequests {
             case DETACH, UNMAP -> record.roomForRemovals();
         };
         if (!room) {
-            return RequestStatus.IOERR;
+            return request.kind() == DomainRecord.Kind.ATTACH ? notTried(request) : RequestStatus.IOERR;
         }
         return switch (request.kind()) {
             case ATTACH -> attach(request);
@@ -62,6 +63,12 @@ final class ModelRequests {
             case MAP -> map(request);
             case UNMAP -> unmap(request);
         };
+    }
+
+    private int notTried(DomainRequest request) {
+        DeviceModel.Domain domain = device.domainOf(request.endpoint());
+        boolean leaves = domain != null && domain.id != request.domain();
+        return leaves ? RequestStatus.UNSUPP : RequestStatus.IOERR;
     }
 
     /** What the host refused changes nothing here; where it has changed something nevertheless, the state will differ. */
@@ -88,10 +95,11 @@ final class ModelRequests {
         if (domain != null && !device.accepts(domain, endpoint)) {
             return RequestStatus.UNSUPP;
         }
+        int noMemory = device.domainOf(request.endpoint()) == null ? RequestStatus.NOMEM : RequestStatus.UNSUPP;
         if (domain == null && !device.hasRoomForDomain()) {
-            return RequestStatus.NOMEM;
+            return noMemory;
         }
-        boolean noTables = domain == null && request.status() == RequestStatus.NOMEM && mayLackTables();
+        boolean noTables = domain == null && request.status() == noMemory && mayLackTables();
         if (noTables || isRefused(request, RequestStatus.UNSUPP, RequestStatus.NOMEM, RequestStatus.DEVERR)) {
             return request.status();
         }

@@ -25,11 +25,11 @@ import org.pviommu.virtio.block.BlockDevice;
 import org.pviommu.virtio.block.BlockSettings;
 import org.pviommu.virtio.hypercall.EngineHypercalls;
 import org.pviommu.virtio.hypercall.HypercallDevice;
+import org.pviommu.virtio.iommu.EngineDomains;
 import org.pviommu.virtio.iommu.IommuConfig;
 import org.pviommu.virtio.iommu.IommuDevice;
 import org.pviommu.virtio.iommu.Profile;
 import org.pviommu.virtio.iommu.RequestCounters;
-import org.pviommu.virtio.iommu.Wire;
 import org.pviommu.virtio.vhost.VhostDevice;
 import org.pviommu.virtio.vhost.VhostServer;
 
@@ -179,13 +179,8 @@ public final class VirtualMachines implements AutoCloseable {
         IommuDevice device = iommus.get(guestId);
         Guest guest = machine(guestId).guest();
         if (device != null && guest != null) {
-            boolean attached = guest.domainList().stream()
-                    .anyMatch(domain -> domain.endpoints().contains(endpoint));
             device.reportFault(
-                    attached ? Wire.FAULT_MAPPING : Wire.FAULT_DOMAIN,
-                    write ? Access.WRITE : Access.READ,
-                    endpoint,
-                    iova);
+                    EngineDomains.faultReason(guest, endpoint), write ? Access.WRITE : Access.READ, endpoint, iova);
         }
     }
 

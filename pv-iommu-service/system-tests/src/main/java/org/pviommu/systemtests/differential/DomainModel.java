@@ -106,7 +106,7 @@ final class DomainModel {
         }
         if (domain == null) {
             if (domains.size() + leaving >= maxDomains) {
-                return RequestStatus.NOMEM;
+                return attached.containsKey(endpointId) ? RequestStatus.UNSUPP : RequestStatus.NOMEM;
             }
             domains.put(domainId, new Domain(wantsBypass));
         }
