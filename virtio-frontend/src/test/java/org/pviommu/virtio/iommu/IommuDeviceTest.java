@@ -217,7 +217,7 @@ class IommuDeviceTest {
         device.connected(waker());
         device.writeConfig(36, new byte[] {0});
         device.disconnected();
-        assertEquals(List.of("bypass false", "disconnected"), port.calls);
+        assertEquals(List.of("bypass true", "bypass false", "disconnected"), port.calls);
         device.connected(waker());
         assertEquals(1, device.config()[36]);
         assertEquals("bypass true", port.calls.getLast());
