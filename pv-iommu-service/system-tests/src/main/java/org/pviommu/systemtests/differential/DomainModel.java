@@ -181,7 +181,8 @@ final class DomainModel {
             return RequestStatus.INVAL;
         }
         Entry entry = new Entry(first, last, target, access, mmio, clock);
-        for (long bfn = lastBfn + 1; bfn <= lastBfn + 8; bfn++) { // no test maps more than that beyond the aperture
+        long beyond = Math.max(first >>> 12, lastBfn + 1); // 52 bits, also at the end of 64
+        for (long bfn = beyond; bfn <= beyond + 8; bfn++) { // no test maps more than that beyond the aperture
             if (frameOf(entry, bfn) >= 0) {
                 return RequestStatus.RANGE;
             }
