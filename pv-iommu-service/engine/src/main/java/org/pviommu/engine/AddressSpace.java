@@ -498,12 +498,21 @@ public final class AddressSpace implements TranslationSource {
         table.freeRetired();
     }
 
-    /** Removes everything that leads to frames of {@code region}; false when the host refused some of it. */
+    /** Removes everything that leads to frames of {@code region}, page by page; false when the host refused some of it. */
     boolean removeMappingsTo(GuestRegion region) {
+        return removeMappingsTo(region, 1);
+    }
+
+    /** The same run by run, for a host that gives up a mapping only as a whole; none of them spans regions. */
+    boolean removeRunsTo(GuestRegion region) {
+        return removeMappingsTo(region, Long.MAX_VALUE);
+    }
+
+    private boolean removeMappingsTo(GuestRegion region, long maxPages) {
         boolean all = true;
         long bfn = nextMapped(0, lastBfn);
         while (bfn >= 0) {
-            long run = runTo(region, bfn);
+            long run = runTo(region, bfn, maxPages);
             if (run > 0) {
                 all &= unmapRun(bfn, run);
             }
@@ -513,12 +522,11 @@ public final class AddressSpace implements TranslationSource {
         return all;
     }
 
-    /** How many pages from {@code bfn} on, which is mapped, lead to consecutive frames of {@code region}: a host that does not cut gives
-     * up a mapping as a whole only, and none spans regions. */
-    private long runTo(GuestRegion region, long bfn) {
+    /** How many pages from {@code bfn} on, which is mapped, lead to consecutive frames of {@code region}. */
+    private long runTo(GuestRegion region, long bfn, long maxPages) {
         long mfn = PageEntry.mfn(table.entryForWriter(bfn));
         long pages = 0;
-        while (bfn + pages <= lastBfn && region.contains(mfn + pages)) {
+        while (pages < maxPages && bfn + pages <= lastBfn && region.contains(mfn + pages)) {
             long entry = table.entryForWriter(bfn + pages);
             if (!PageEntry.isMapped(entry) || PageEntry.mfn(entry) != mfn + pages) {
                 break;

@@ -36,7 +36,7 @@ final class MemoryLoss {
     private boolean unmap(GuestRegion region) {
         boolean all = true;
         for (AddressSpace space : guest.addressSpaces()) {
-            all &= space.removeMappingsTo(region);
+            all &= space.removeRunsTo(region);
         }
         GuestDomains domains = guest.device().domains();
         boolean ofDomains = domains == null || domains.unmapFrom(region);
