@@ -143,7 +143,8 @@ public final class Mutants {
                         "G07",
                         "memory is unregistered while frames of it are owed",
                         GUEST,
-                        "            if (region.totalHolds() > 0) {\n                flushAllBut(null);\n            }",
+                        "            if (region.totalHolds() > 0) {\n                flushAllBut(null);\n"
+                                + "                device.flush();\n            }",
                         "            if (addressSpaces().stream().allMatch(space -> space.mappedPages() == 0)) {\n"
                                 + "                closeRegion(region);\n                return;\n            }"),
                 new Mutant(
